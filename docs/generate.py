@@ -1,0 +1,19 @@
+"""Write the documentation that comes from the code; a test fails when it is stale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from newsletter.config import reference
+
+PAGES = {"configuration.md": reference}
+
+
+def main() -> None:
+    """Write every generated page."""
+    for name, make in PAGES.items():
+        (Path(__file__).parent / name).write_text(make(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The pre-flight: an edition becomes findings."""

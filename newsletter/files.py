@@ -1,0 +1,63 @@
+"""Writing files so that a crash, a full disk or a second process leaves no half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from newsletter.errors import Unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextlib.contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Turn an ``OSError`` raised inside into one clear error about ``path``."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{path}: cannot be written: {error.strerror or error}"
+        raise Unwritable(
+            message, hint="Free some space or mend the permissions, then run the same command again."
+        ) from error
+
+
+def write(path: Path, data: bytes | str, *, mode: int = 0o644, durable: bool = False) -> None:
+    """Write a whole file or nothing: a temporary file beside it, then a rename.
+
+    ``durable`` waits until the bytes and the name are on the disk.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with writing(path):
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(raw)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+            if durable:
+                _sync_folder(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and its parents; one that exists is left as it is."""
+    with writing(path):
+        path.mkdir(mode=mode, parents=True, exist_ok=True)

@@ -1,0 +1,522 @@
+"""The nouns of the house: frozen, and one type for each stage.
+
+``Issue`` is what the author wrote, ``Edition`` is what is sent, ``Finding`` is what the
+pre-flight says about it. Text that holds a merge field carries one *mark* in its place
+(see ``newsletter.personal``); the mark's number is an index into ``fields``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+# -- places ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a file the author can open; line and column count from 1."""
+
+    path: str
+    line: int = 1
+    col: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.col}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A sender: display name (may be empty) and address, both free of control characters."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        """The part after the last ``@``."""
+        return self.address.rpartition("@")[2]
+
+
+# -- merge fields ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One ``| name(args)`` of a merge field; arguments are text."""
+
+    name: str
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A merge field as the author wrote it: ``{{ name | filter(…) }}``."""
+
+    name: str
+    filters: tuple[Filter, ...] = ()
+    source: str = ""
+    place: Place | None = None
+
+    @property
+    def default(self) -> str | None:
+        """The text of the first ``default`` filter, or ``None`` without one."""
+        return next((f.args[0] for f in self.filters if f.name == "default"), None)
+
+
+Context = Literal["html", "url", "link", "text", "header"]
+"""Where a value is put: HTML text or attribute, part of a URL, a whole trusted URL, plain text, a header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one value: an index into ``Edition.fields`` and the context to escape for."""
+
+    field: int
+    context: Context
+
+
+Template = tuple["str | Slot", ...]
+"""Static text and slots; joining them with one person's values gives that person's text."""
+
+# -- pictures -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture: ``name`` is its content hash and ending; sizes are pixels of the file."""
+
+    name: str
+    data: bytes = field(repr=False)
+    media_type: str
+    width: int
+    height: int
+    place: Place
+    animated: bool = False
+
+
+# -- inline content -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain characters, marks included."""
+
+    text: str
+
+
+Style = Literal[
+    "strong", "em", "s", "sub", "sup", "mark", "u", "small", "kbd", "ins", "del", "abbr", "cite", "q", "var", "samp"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """Emphasis and its like, around other inline content; ``title`` serves ``abbr``."""
+
+    style: Style
+    children: Inlines
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Inline code; always literal."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link; ``href`` may hold marks in its path, query or fragment."""
+
+    href: str
+    children: Inlines
+    place: Place
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A line break; a soft one may be shown as a space."""
+
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InlineImage:
+    """A picture in running text; one that stands alone in its paragraph becomes a ``Figure``."""
+
+    picture: Picture
+    alt: str
+    width: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRef:
+    """The mark of a footnote; ``occurrence`` counts its uses from 1."""
+
+    number: int
+    occurrence: int = 1
+
+
+Inline = Text | Styled | Code | Link | Break | InlineImage | NoteRef
+Inlines = tuple[Inline, ...]
+
+# -- blocks ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    children: Inlines
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A section head; ``level`` as in Markdown (1–6), ``anchor`` is unique in the issue."""
+
+    level: int
+    children: Inlines
+    anchor: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ListBlock:
+    """A list; each item is a tuple of blocks; ``tight`` items have no space between them."""
+
+    ordered: bool
+    start: int
+    items: tuple[Blocks, ...]
+    tight: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A Markdown block quote (``>``)."""
+
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class PullQuote:
+    """``::: quote {source="…"}``."""
+
+    children: Blocks
+    source: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """``::: note Title``: a box, its title set bold as a lead-in."""
+
+    title: str
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One picture with its caption; ``width`` is its display width in CSS pixels."""
+
+    picture: Picture
+    alt: str
+    caption: Inlines
+    credit: str
+    width: int
+    place: Place
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    label: Inlines
+    href: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Two or three columns that stack on a phone."""
+
+    columns: tuple[Blocks, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    title: str
+    kicker: str
+    href: str
+    picture: Picture | None
+    alt: str
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    cards: tuple[Card, ...]
+    place: Place
+
+
+Align = Literal["", "left", "center", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; every row has as many cells as ``aligns``."""
+
+    head: tuple[Inlines, ...]
+    rows: tuple[tuple[Inlines, ...], ...]
+    aligns: tuple[Align, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CodeBlock:
+    """Fenced or indented code; always literal; ``language`` may be empty."""
+
+    text: str
+    language: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """``::: contents``: the list of section heads."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Sponsor:
+    name: str
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    href: str
+    poster: Picture
+    title: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Social:
+    """``::: social``: pairs of service name and address."""
+
+    links: tuple[tuple[str, str], ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    picture: Picture | None
+    alt: str
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """``::: web-only`` and ``::: email-only``."""
+
+    where: Literal["web", "email"]
+    children: Blocks
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RawMjml:
+    """``::: mjml``: the expert's own MJML sections, as text."""
+
+    source: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RawHtml:
+    """A block of HTML in Markdown, sanitised, well-formed as XML."""
+
+    html: str
+    place: Place
+
+
+Block = (
+    Paragraph
+    | Heading
+    | ListBlock
+    | Quote
+    | PullQuote
+    | Note
+    | Figure
+    | Button
+    | Columns
+    | Cards
+    | Table
+    | CodeBlock
+    | Rule
+    | Contents
+    | Sponsor
+    | Video
+    | Social
+    | SignOff
+    | Only
+    | RawMjml
+    | RawHtml
+)
+Blocks = tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """A footnote's text; ``uses`` is how often the body refers to it."""
+
+    number: int
+    children: Blocks
+    uses: int = 1
+
+
+# -- an issue, as written -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue folder, read and found sound; every string may hold marks where fields are allowed."""
+
+    id: str
+    slug: str
+    title: str
+    subject: str
+    preheader: str
+    number: str
+    date: dt.datetime
+    """Aware; midnight in the configured time zone where the author gave a day only."""
+    location: str
+    kicker: str
+    dek: Inlines
+    authors: tuple[str, ...]
+    credits: tuple[Inlines, ...]
+    lang: str
+    theme: str
+    sender: Mailbox
+    reply_to: Mailbox | None
+    canonical_url: str
+    fields: tuple[Field, ...]
+    blocks: Blocks
+    footnotes: tuple[Footnote, ...]
+    pictures: tuple[Picture, ...]
+    place: Place
+    """The start of ``index.md``."""
+    places: tuple[tuple[str, Place], ...]
+    """Where each front-matter value stands, by key."""
+
+    def where(self, key: str) -> Place:
+        """The place of a front-matter value, or the start of the file when it is not given."""
+        return dict(self.places).get(key, self.place)
+
+
+# -- an edition, as sent --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One distinct combination of conditional parts; ``key`` is empty for the only one."""
+
+    key: str
+    subject: Template
+    html: Template
+    text: Template
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUse:
+    """A link that readers can follow, for the pre-flight."""
+
+    href: str
+    label: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """A picture as it stands in the mail, for the pre-flight."""
+
+    name: str
+    alt: str
+    bytes: int
+    place: Place
+    animated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What readers receive: static text with slots, and what the pre-flight needs to know of it."""
+
+    issue_id: str
+    slug: str
+    title: str
+    lang: str
+    sender: Mailbox
+    reply_to: Mailbox | None
+    date: dt.datetime
+    fields: tuple[Field, ...]
+    variants: tuple[Variant, ...]
+    web: str
+    pictures: tuple[Picture, ...]
+    preheader: Template
+    links: tuple[LinkUse, ...]
+    images: tuple[ImageUse, ...]
+    places: tuple[tuple[str, Place], ...]
+
+    def where(self, key: str) -> Place:
+        """The place of a front-matter value, or of ``index.md`` itself."""
+        places = dict(self.places)
+        return places.get(key) or places[""]
+
+
+# -- the pre-flight -------------------------------------------------------------------
+
+
+class Severity(StrEnum):
+    """How grave a finding is: an error blocks the send."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the pre-flight found: which rule, where, why it matters and what to do."""
+
+    rule: str
+    severity: Severity
+    place: Place
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGap:
+    """How many active subscribers lack a value for a field, out of how many."""
+
+    name: str
+    missing: int
+    total: int

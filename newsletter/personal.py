@@ -1,0 +1,182 @@
+"""Merge fields: their marks in text, their values for one person, and joining the two.
+
+A field is lifted out of the author's text before Markdown sees it and a *mark* of the same
+length is left in its place: one start character, digits, and padding, all from Unicode's
+private plane 15, so that no Markdown rule touches it and every position holds. After the mail
+is rendered it is cut at the marks once (``cut``); ``join`` then puts one person's values
+between the static parts, escaped for where they stand. A value is never compiled.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from newsletter.model import Context, Field, Slot, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+RESERVED = frozenset({"email", "unsubscribe_url", "view_url"})
+"""Names that every person has; a CSV column may not take them, except ``email``."""
+
+LINKS = frozenset({"unsubscribe_url", "view_url"})
+"""Reserved names whose value is a whole, trusted URL."""
+
+FILTERS: Mapping[str, tuple[int, int]] = {
+    "default": (1, 1),
+    "upper": (0, 0),
+    "lower": (0, 0),
+    "title": (0, 0),
+    "date": (1, 1),
+}
+"""Filters and how many arguments each takes, at least and at most."""
+
+_START = "\U000f0000"
+_PAD = "\U000f0001"
+_DIGIT = 0xF0100
+_BASE = 0x8000
+MARK = re.compile("\U000f0000([\U000f0100-\U000f80ff]+)\U000f0001*")
+PRIVATE = re.compile("[\U000f0000-\U000f80ff]")
+"""Characters that authors may not use, because the marks are made of them."""
+
+
+class CannotRender(ValueError):
+    """A person's value does not fit its field; the text says which and why, without the value."""
+
+
+def mark(index: int, length: int) -> str:
+    """The mark of field ``index``, exactly ``length`` characters long (at least 3)."""
+    digits = chr(_DIGIT + index % _BASE)
+    while index := index // _BASE:
+        digits = chr(_DIGIT + index % _BASE) + digits
+    return (_START + digits).ljust(length, _PAD)
+
+
+def number(match: re.Match[str]) -> int:
+    """The field's index that a match of ``MARK`` stands for."""
+    value = 0
+    for char in match[1]:
+        value = value * _BASE + ord(char) - _DIGIT
+    return value
+
+
+def cut(text: str, context: Context, fields: Sequence[Field]) -> Template:
+    """Cut ``text`` at its marks; a reserved link in ``url`` context is a whole URL."""
+    parts: list[str | Slot] = []
+    at = 0
+    for found in MARK.finditer(text):
+        if found.start() > at:
+            parts.append(text[at : found.start()])
+        index = number(found)
+        parts.append(Slot(index, "link" if context == "url" and fields[index].name in LINKS else context))
+        at = found.end()
+    if at < len(text):
+        parts.append(text[at:])
+    return tuple(parts)
+
+
+def replace(text: str, value: Callable[[int], str]) -> str:
+    """``text`` with each mark replaced by ``value`` of its field's index."""
+    return MARK.sub(lambda found: value(number(found)), text)
+
+
+# -- one person's values --------------------------------------------------------------
+
+
+def evaluate(field: Field, values: Mapping[str, str], lang: str) -> str:
+    """A person's value for ``field``, its filters applied in order; missing and blank are both empty.
+
+    Raises ``CannotRender`` when a filter cannot work on the value.
+    """
+    value = values.get(field.name, "")
+    if not value.strip():
+        value = ""
+    for each in field.filters:
+        if each.name == "default":
+            value = value or each.args[0]
+        elif each.name == "upper":
+            value = value.upper()
+        elif each.name == "lower":
+            value = value.lower()
+        elif each.name == "title":
+            value = re.sub(r"[^\s\-]+", lambda word: word[0][:1].upper() + word[0][1:].lower(), value)
+        elif each.name == "date" and value:
+            value = _date(field, value, each.args[0], lang)
+    return value
+
+
+def _date(field: Field, value: str, pattern: str, lang: str) -> str:
+    try:
+        day = dt.datetime.fromisoformat(value.strip())
+    except ValueError:
+        message = f"{field.name} is not an ISO date such as 2026-11-23"
+        raise CannotRender(message) from None
+    from babel.dates import format_datetime
+
+    return format_datetime(day, pattern, locale=lang.replace("-", "_"))
+
+
+def without_reader(field: Field, lang: str, base: str = "") -> str:
+    """What stands for ``field`` where there is no reader: its default, else ``[name]``; links go to ``base``."""
+    if field.name in LINKS:
+        return f"{base.rstrip('/')}/{'u' if field.name == 'unsubscribe_url' else 'v'}/example"
+    if field.default is None:
+        return f"[{field.name}]"
+    return evaluate(field, {}, lang)
+
+
+# -- joining --------------------------------------------------------------------------
+
+
+def escape_html(value: str) -> str:
+    """``value`` as HTML text or as an attribute's value in either kind of quotes."""
+    return (
+        value.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace('"', "&quot;")
+        .replace("'", "&#39;")
+    )
+
+
+def unsafe_in_header(value: str) -> str:
+    """The name of the first character that may not stand in a header, or an empty string.
+
+    Control characters (C0, C1, DEL) and the Unicode line and paragraph separators, RFC 5322 §2.2.
+    """
+    for char in value:
+        if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}:
+            return f"U+{ord(char):04X}"
+    return ""
+
+
+def _header(value: str) -> str:
+    if bad := unsafe_in_header(value):
+        message = f"a value holds {bad}, which may not stand in a header"
+        raise CannotRender(message)
+    return value
+
+
+_ESCAPE: Mapping[str, Callable[[str], str]] = {
+    "html": escape_html,
+    "url": lambda value: quote(value, safe=""),
+    "link": escape_html,
+    "text": lambda value: value,
+    "header": _header,
+}
+
+
+def join(template: Template, values: Sequence[str]) -> str:
+    """One person's text: ``values[i]`` is the evaluated value of field ``i``."""
+    if len(template) == 1 and isinstance(template[0], str):
+        return template[0]
+    return "".join(part if isinstance(part, str) else _ESCAPE[part.context](values[part.field]) for part in template)
+
+
+def used(templates: Iterable[Template]) -> frozenset[int]:
+    """The indexes of the fields that stand in any of ``templates``."""
+    return frozenset(part.field for template in templates for part in template if isinstance(part, Slot))

@@ -1,0 +1,173 @@
+"""The rules of the pre-flight, on editions made by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from newsletter.check.rules import needed_values, preflight
+from newsletter.model import (
+    Edition,
+    Field,
+    FieldGap,
+    Filter,
+    ImageUse,
+    LinkUse,
+    Mailbox,
+    Place,
+    Severity,
+    Slot,
+    Template,
+    Variant,
+)
+
+if TYPE_CHECKING:
+    from support import Workspace
+
+    from newsletter.config import Config
+
+PLACE = Place("index.md")
+FOOTER: Template = ("1 Quay Street 20457 Hamburg ", Slot(0, "link"))
+UNSUBSCRIBE = Field("unsubscribe_url")
+NAME = Field("first_name", (), "{{ first_name }}", Place("index.md", 7, 4))
+
+
+def edition(
+    *, html: Template = FOOTER, text: Template = FOOTER, subject: Template = ("Hello",), **rest: object
+) -> Edition:
+    """A sound edition, with parts replaced."""
+    made = Edition(
+        issue_id="x",
+        slug="x",
+        title="X",
+        lang="en",
+        sender=Mailbox("A", "a@example.org"),
+        reply_to=None,
+        date=dt.datetime(2026, 11, 23, tzinfo=dt.UTC),
+        fields=(UNSUBSCRIBE, NAME),
+        variants=(Variant("", subject, html, text),),
+        web="",
+        pictures=(),
+        preheader=("A first line",),
+        links=(),
+        images=(),
+        places=(("", PLACE), ("subject", Place("index.md", 4, 10))),
+    )
+    return replace(made, **rest)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def config(workspace: Workspace) -> Config:
+    """A configuration with a postal address."""
+    return workspace.config()
+
+
+def rules(made: Edition, config: Config, gaps: list[FieldGap] | None = None) -> list[tuple[str, str, int]]:
+    """Rule, severity and line of each finding."""
+    return [(f.rule, f.severity.value, f.place.line) for f in preflight(made, config, gaps)]
+
+
+def test_a_sound_edition_has_no_finding(config: Config) -> None:
+    """Silence means yes."""
+    assert rules(edition(), config, []) == []
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "wanted"),
+    [(80_000, []), (80_001, ["warning"]), (102_000, ["warning"]), (102_001, ["error"])],
+)
+def test_the_size_is_held_against_gmail_s_limit(config: Config, bytes_: int, wanted: list[str]) -> None:
+    """Counted in bytes of UTF-8, as it is sent."""
+    base = len("1 Quay Street 20457 Hamburg http://localhost:8025/u/example")
+    made = edition(html=("é" * ((bytes_ - base) // 2) + "x" * ((bytes_ - base) % 2), *FOOTER))
+    assert [severity for rule, severity, _ in rules(made, config) if rule == "size"] == wanted
+
+
+def test_a_picture_without_text_is_found_at_its_place(config: Config) -> None:
+    """The author's line, not the mail's."""
+    made = edition(images=(ImageUse("a.png", " ", 10, Place("index.md", 9)), ImageUse("b.png", "B", 10, PLACE)))
+    assert rules(made, config) == [("alt", "warning", 9)]
+
+
+def test_heavy_pictures_are_counted_once_each(config: Config) -> None:
+    """The same picture twice is loaded once."""
+    one = ImageUse("a.png", "A", 600_000, Place("index.md", 3))
+    assert rules(edition(images=(one, one)), config) == []
+    other = ImageUse("b.png", "B", 500_000, Place("index.md", 5))
+    assert rules(edition(images=(one, other)), config) == [("image-weight", "warning", 3)]
+
+
+@pytest.mark.parametrize(
+    ("href", "rule"),
+    [
+        ("", "link-empty"),
+        ("#", "link-empty"),
+        ("https://", "link-empty"),
+        ("page.html", "link-relative"),
+        ("/page", "link-relative"),
+        ("//example.org/x", "link-relative"),
+        ("www.example.org", "link-relative"),
+        ("https://example.org", None),
+        ("mailto:a@example.org", None),
+        ("tel:+49", None),
+        ("#footnote-1", None),
+    ],
+)
+def test_links_lead_somewhere(config: Config, href: str, rule: str | None) -> None:
+    """Empty and relative links are errors."""
+    found = rules(edition(links=(LinkUse(href, "here", Place("index.md", 5)),)), config)
+    assert found == ([(rule, "error", 5)] if rule else [])
+
+
+@pytest.mark.parametrize(("provider", "severity"), [("outbox", "warning"), ("mailgun", "error")])
+def test_a_mail_that_nobody_can_leave_is_found_in_both_parts(
+    workspace: Workspace, provider: str, severity: str
+) -> None:
+    """A warning for a trial, an error for a real send."""
+    workspace.write("newsletter.yaml", (workspace.root / "newsletter.yaml").read_text() + f"provider: {provider}\n")
+    made = edition(html=("nothing",), text=("nothing",))
+    found = rules(made, workspace.config())
+    assert sorted(found) == sorted([("unsubscribe", severity, 1), ("postal-address", severity, 1)] * 2)
+
+
+def test_a_missing_postal_address_is_found_in_the_configuration(workspace: Workspace) -> None:
+    """There, and once."""
+    workspace.write("newsletter.yaml", "name: X\nfrom: A <a@example.org>\n")
+    (found,) = preflight(edition(), workspace.config())
+    assert (found.rule, found.severity) == ("postal-address", Severity.WARNING)
+    assert found.place.path.endswith("newsletter.yaml")
+
+
+def test_a_missing_preheader_is_a_warning(config: Config) -> None:
+    """The inbox would show whatever comes first."""
+    assert rules(edition(preheader=()), config) == [("preheader", "warning", 1)]
+
+
+def test_the_subject_is_neither_empty_nor_endless(config: Config) -> None:
+    """Counted as a reader without a name sees it."""
+    assert rules(edition(subject=(" ",)), config) == [("subject", "error", 4)]
+    assert rules(edition(subject=("x" * 71,)), config) == [("subject", "warning", 4)]
+
+
+def test_a_value_that_nobody_has_is_an_error_at_its_field(config: Config) -> None:
+    """Unless the field has a default, or nobody is there to ask."""
+    made = edition(html=(*FOOTER, Slot(1, "html")))
+    assert needed_values(made) == ("first_name",)
+    assert rules(made, config, [FieldGap("first_name", 9, 9)]) == [("value-unknown", "error", 7)]
+    assert rules(made, config, [FieldGap("first_name", 2, 9)]) == [("value-empty", "warning", 7)]
+    assert rules(made, config, [FieldGap("first_name", 0, 9)]) == []
+    assert rules(made, config, [FieldGap("first_name", 0, 0)]) == [("value-unknown", "warning", 7)]
+    assert rules(made, config, None) == []
+
+
+def test_a_field_with_a_default_needs_no_value(config: Config) -> None:
+    """Nor does one that no part uses."""
+    made = edition(
+        fields=(UNSUBSCRIBE, replace(NAME, filters=(Filter("default", ("you",)),))), html=(*FOOTER, Slot(1, "html"))
+    )
+    assert needed_values(made) == ()
+    assert needed_values(edition()) == ()
+    assert rules(made, config, [FieldGap("first_name", 9, 9)]) == []
