@@ -82,16 +82,18 @@ def read(text: str, path: str, problems: list[Problem], *, first_line: int = 1) 
         problems.extend(found)
         return None
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         root = YAML(typ="rt", pure=True).compose(text)
+        return None if root is None else _Reader(path, first_line, problems).node(root)
     except MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, path, first_line))
-        return None
-    if root is None:
-        return None
-    return _Reader(path, first_line, problems).node(root)
+    except (YAMLError, ValueError, AssertionError, RecursionError) as error:
+        # ruamel.yaml raises these for U+FFFE, "\\U00110000", %YAML 1.11 and very deep nesting.
+        reason = str(error).partition("\n")[0]
+        problems.append(Problem(Place(path, first_line), f"this cannot be read as YAML: {reason}"))
+    return None
 
 
 def _syntax_problem(error: MarkedYAMLError, text: str, path: str, first_line: int) -> Problem:
@@ -163,7 +165,9 @@ class _Reader:
         kind = _KINDS.get(str(node.tag).rpartition(":")[2])
         if kind is None:
             self.problems.append(Problem(place, f"the tag {node.tag} is not supported here", "Remove the tag."))
-        return Scalar(node.value, kind or "text", place)
+        # ruamel.yaml marks the folds of a ">" block with BEL.
+        text = node.value.replace("\a", "") if node.style == ">" else node.value
+        return Scalar(text, kind or "text", place)
 
     def entries(self, node: Any) -> Iterable[Entry]:
         first: dict[str, Place] = {}

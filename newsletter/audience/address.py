@@ -1,0 +1,41 @@
+"""Addresses: checked by email-validator without asking the network, kept as typed, compared folded."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NamedTuple
+
+from email_validator import EmailNotValidError, validate_email
+
+
+class BadAddress(ValueError):
+    """The text is no address that mail can go to; the message says why."""
+
+
+class Address(NamedTuple):
+    """``text`` is what mail is sent to, ``key`` what tells two people apart."""
+
+    text: str
+    key: str
+
+
+def parse(text: str) -> Address:
+    """Read one address.
+
+    The local part keeps its case (in NFC; letters beyond ASCII are allowed), the domain becomes
+    lower-case ASCII (A-labels). Dots and ``+tags`` count: they are other mailboxes to the provider.
+    """
+    try:
+        valid = validate_email(text, check_deliverability=False)
+    except EmailNotValidError as error:
+        if not text:
+            raise BadAddress("there is no address") from None
+        shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:80])
+        reason = str(error).removesuffix(".")
+        raise BadAddress(f"“{shown}” is not an address: {reason[:1].lower()}{reason[1:]}") from None
+    address = f"{valid.local_part}@{valid.ascii_domain}"
+    return Address(address, _folded(address))
+
+
+def _folded(address: str) -> str:
+    return address.lower() if address.isascii() else unicodedata.normalize("NFC", address.casefold())

@@ -1,0 +1,131 @@
+"""Importing a CSV file: staged row by row, planned, and applied in one transaction or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, insert, select
+
+from newsletter.audience import csvfile, staging
+from newsletter.audience.cells import Refused, entry_reader
+from newsletter.audience.columns import NO_WISHES, Wishes, read_columns
+from newsletter.audience.plan import Plan, read_plan
+from newsletter.audience.refusedfile import check_free, refused_file
+from newsletter.errors import BadInput
+from newsletter.model import Place
+from newsletter.store import clock
+from newsletter.store.tables import meta
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from newsletter.audience.columns import Column
+    from newsletter.store.database import Database, Session
+
+_BLOCK = 1_000
+RECORD = "import:"
+"""How the keys of ``meta`` begin that say where people came from; events name one in their detail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One import: the file, how to read its columns, and what to do with it.
+
+    ``consent`` says where the people agreed; without it nothing is applied. ``skip`` is the file
+    that takes refused rows; without it one of them refuses the whole file.
+    """
+
+    path: Path
+    wishes: Wishes = NO_WISHES
+    consent: str | None = None
+    skip: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The plan, and whether it was applied."""
+
+    plan: Plan
+    applied: bool
+
+
+def run(
+    database: Database,
+    order: Order,
+    *,
+    now: Callable[[], dt.datetime] = clock.utcnow,
+    advance: Callable[[int], None] = lambda _bytes: None,
+) -> Outcome:
+    """Read the file and plan the import; with consent and without refused rows, apply it.
+
+    ``advance`` is told of bytes read. Raises ``BadInput`` when the file cannot be read as a list.
+    """
+    if order.skip is not None:
+        check_free(order.skip)
+    with csvfile.opened(order.path, advance) as file, database.session() as session:
+        columns = read_columns(file.header, order.wishes, Place(file.shown))
+        _stage(session, file, columns)
+
+        def plan(connection: Connection) -> Plan:
+            staging.judge(connection)
+            return read_plan(connection, file=file.shown, sha256=file.sha256, columns=columns)
+
+        if order.consent is None or (order.skip is None and _any_refused(session)):
+            with session.read() as connection:
+                return Outcome(plan(connection), applied=False)
+        with refused_file(order.skip, file, session) as publish, session.write() as connection:
+            made = plan(connection)
+            if made.new or made.changed:
+                _apply(connection, made, order, clock.stamp(now()))
+            publish()
+        return Outcome(made, applied=True)
+
+
+def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -> None:
+    """Read every row into the temporary tables, a block at a time."""
+    with session.read() as connection:
+        staging.create(connection)
+    read = entry_reader(columns)
+    rows: list[tuple[object, ...]] = []
+    bad: list[tuple[object, ...]] = []
+    empty = True
+
+    def flush() -> None:
+        with session.read() as connection:
+            staging.add(connection, rows, bad)
+        rows.clear()
+        bad.clear()
+
+    for line, cells, fault in file.rows():
+        empty = False
+        try:
+            address, key, patch, rank = read(cells, fault)
+            rows.append((line, key, None if key == address else address, patch, rank))
+        except Refused as error:
+            bad.append((line, str(error), b"".join(file.raw)))
+        if len(rows) + len(bad) >= _BLOCK:
+            flush()
+    if empty:
+        raise BadInput(f"{file.shown}: there are no rows below the heading line", hint="Is this the right file?")
+    flush()
+    with session.read() as connection:
+        staging.gather(connection)
+
+
+def _any_refused(session: Session) -> bool:
+    with session.read() as connection:
+        return connection.execute(select(staging.refused.c.line).limit(1)).first() is not None
+
+
+def _apply(connection: Connection, plan: Plan, order: Order, now: str) -> None:
+    """Write the plan, and a record of the file that the events of its people refer to."""
+    earlier = select(func.count()).select_from(meta).where(meta.c.key.startswith(RECORD))
+    record = f"{RECORD}{connection.execute(earlier).scalar_one() + 1}"
+    consent = order.consent or ""
+    what = {"at": now, "file": order.path.name, "sha256": plan.sha256, "consent_source": consent, "rows": plan.rows}
+    connection.execute(insert(meta).values(key=record, value=json.dumps(what, ensure_ascii=False)))
+    staging.apply(connection, now=now, consent=consent, reason=f"imported from {order.path.name}", detail=record)

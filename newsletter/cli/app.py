@@ -1,0 +1,184 @@
+"""The click application: a lazy group, the options that work everywhere, and one place for errors."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from newsletter.cli.registry import COMMANDS, main_help
+from newsletter.config import Config, find_root, load
+from newsletter.errors import Interrupted, NewsletterError, Unwritable
+from newsletter.yamlread import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What every command is told: where the workspace is and how to print."""
+
+    config_file: Path | None = None
+    json: bool = False
+    verbose: bool = False
+
+    @property
+    def root(self) -> Path:
+        """The workspace's folder."""
+        return self.config_file.parent if self.config_file else find_root(Path.cwd())
+
+    def config(self) -> Config:
+        """The configuration; ``BadConfig`` lists everything wrong with it."""
+        return load(self.root, self.config_file.name if self.config_file else None)
+
+
+def _options(function: _Function) -> _Function:
+    @click.option(
+        "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="Use this newsletter.yaml."
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks.")
+    @click.pass_context
+    @functools.wraps(function)
+    def wrapped(
+        context: click.Context, config_file: Path | None, *args: Any, as_json: bool, verbose: bool, **kwargs: Any
+    ) -> Any:
+        above = context.find_object(Call) or Call()
+        call = replace(
+            above,
+            config_file=config_file.absolute() if config_file else above.config_file,
+            json=as_json or above.json,
+            verbose=verbose or above.verbose,
+        )
+        context.obj = call
+        return function(call, *args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # the options take the place of the first argument
+
+
+def command(name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command that takes a ``Call`` first and the options that work everywhere."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return click.command(name, context_settings=_CONTEXT)(_options(function))
+
+    return decorate
+
+
+class Group(click.Group):
+    """A group of sub-commands made with ``group()``; ``group.sub()`` adds one."""
+
+    def sub(self, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+        """Add a sub-command, with the options that work everywhere."""
+
+        def decorate(function: Callable[..., Any]) -> click.Command:
+            made = command(name)(function)
+            self.add_command(made)
+            return made
+
+        return decorate
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or suggest the nearest."""
+        if args and not args[0].startswith("-") and args[0] not in (names := self.list_commands(ctx)):
+            message = f"there is no command “{args[0]}”. {suggestion(args[0], names)}"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def group(name: str | None = None) -> Callable[[Callable[..., Any]], Group]:
+    """Make a group of sub-commands."""
+
+    def decorate(function: Callable[..., Any]) -> Group:
+        return click.group(name, cls=Group, context_settings=_CONTEXT)(_options(function))
+
+    return decorate
+
+
+class Newsletter(Group):
+    """The top: commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the work."""
+        del ctx
+        return [entry.name for entry in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the one command that was asked for."""
+        del ctx
+        for entry in COMMANDS:
+            if entry.name == cmd_name:
+                module, _, attribute = entry.target.partition(":")
+                found = getattr(importlib.import_module(f"newsletter.cli.commands.{module}"), attribute)
+                if not isinstance(found, click.Command):
+                    raise TypeError(entry.target)
+                return found
+        return None
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The same text as the quick way in ``__main__``."""
+        del ctx
+        formatter.write(main_help().removesuffix("\n"))
+
+
+@click.group(cls=Newsletter, context_settings=_CONTEXT)
+@click.version_option(package_name="newsletter", message="newsletter %(version)s")
+@_options
+def app(call: Call) -> None:
+    """Hold the options given before the command's name."""
+    del call
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code of the contract."""
+    verbose = any(a == "--verbose" or (a.startswith("-") and not a.startswith("--") and "v" in a) for a in arguments)
+    try:
+        return _invoke(arguments)
+    except NewsletterError as error:
+        return _report(error, verbose=verbose)
+    except (KeyboardInterrupt, click.Abort):
+        return _report(Interrupted("Interrupted.", hint="It is safe to run the same command again."), verbose=False)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no fault of the command's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _report(Unwritable(f"{where}{error.strerror or error}"), verbose=verbose)
+    except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a user unasked
+        hint = "This is a fault in newsletter itself. Run it again with -v and report what it prints."
+        return _report(NewsletterError(f"unexpected {type(error).__name__}: {error}", hint=hint), verbose=verbose)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
+        result = app.main(list(arguments), prog_name="newsletter", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: NewsletterError, *, verbose: bool) -> int:
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
+    if verbose:
+        traceback.print_exc()
+    return error.exit_code

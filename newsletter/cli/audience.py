@@ -1,0 +1,194 @@
+"""How the audience is shown: an import's plan, people, and the options that speak of columns."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from newsletter.cli import output
+from newsletter.errors import WrongUsage
+from newsletter.personal import unsafe_in_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from newsletter.audience.importing import Order, Outcome
+    from newsletter.audience.people import Person
+    from newsletter.audience.plan import Example, Plan
+
+_AT_A_TIME = 500
+
+
+def mapped_columns(given: Sequence[str]) -> dict[str, str]:
+    """``--map`` options; a column's name may hold ``=``."""
+    return _pairs("--map COLUMN=TARGET", [(each, *each.rpartition("=")) for each in given])
+
+
+def given_fields(given: Sequence[str]) -> dict[str, str]:
+    """``--field`` options; a value may hold ``=``."""
+    return _pairs("--field NAME=VALUE", [(each, *each.partition("=")) for each in given])
+
+
+def _pairs(form: str, cut: Sequence[tuple[str, str, str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each, left, equals, right in cut:
+        name = left.strip()
+        if not equals or not name:
+            raise WrongUsage(f"“{each}” does not have the form {form}")
+        if name in found:
+            raise WrongUsage(f"“{name}” is given twice with {form.partition(' ')[0]}")
+        found[name] = right.strip()
+    return found
+
+
+def text_option(option: str, value: str) -> str:
+    """A text that is kept as evidence: not blank, on one line."""
+    if not value.strip() or unsafe_in_header(value):
+        raise WrongUsage(f"{option} must say something, on one line")
+    return value.strip()
+
+
+# -- an import's plan -----------------------------------------------------------------
+
+
+def show_outcome(outcome: Outcome, order: Order) -> None:
+    """The plan for people to read, what was done, and the next command."""
+    plan = outcome.plan
+    output.say(f"{output.style(plan.file, bold=True)}: {_people(plan.rows, 'row')}\n")
+    _columns(plan)
+    _counts(plan)
+    if outcome.applied:
+        done = (
+            "The list has them now." if plan.new or plan.changed else "The list had all of this; nothing was changed."
+        )
+        output.say(f"\n{output.style('Imported.', fg='green', bold=True)} {done}")
+    else:
+        output.say(f"\n{output.style('Nothing was written.', bold=True)} This is what an import would do.")
+        if order.skip or not plan.refused:
+            output.hint(f"\nNext: {_next(order)}")
+
+
+def _people(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _columns(plan: Plan) -> None:
+    shown = [column for column in plan.columns if column.header]
+    width = max(len(column.header) for column in shown)
+    meaning = {"email": "the address", "status": "who must not be mailed", "ignored": "passed over"}
+    for column in shown:
+        told = meaning.get(column.role) or (
+            f"{column.name}, if yes or a date" if column.role == "flag" else column.name
+        )
+        arrow = output.style(f"→ {told}", dim=column.role == "ignored")
+        output.say(f"  {column.header:<{width}}  {arrow}")
+    output.say()
+
+
+def _counts(plan: Plan) -> None:
+    examples = plan.examples
+    _count("New", plan.new, examples["new"], fg="green")
+    _count("Changed", plan.changed, examples["changed"], fg="cyan")
+    _count("Unchanged", plan.unchanged, ())
+    for status, number in plan.suppressed.items():
+        _count(f"Left {status}", number, examples[status], fg="yellow")
+    _count("Repeated", plan.repeated, examples["repeated"], fg="yellow")
+    _count("Refused", plan.refused, (), fg="red")
+    for status, number in plan.not_mailed.items():
+        output.say(f"\n  {number:,} of the new and changed come as {status}: they get no mail.")
+
+
+def _count(label: str, number: int, examples: Sequence[Example], **style: Any) -> None:
+    counted = output.style(f"{number:>9,}", **(style if number else {"dim": True}))
+    output.say(f"  {label:<18}{counted}")
+    for each in examples:
+        note = f"  {each.note}" if each.note else ""
+        output.hint(f"      line {each.line}: {each.address}{note}")
+    if examples and number > len(examples):
+        output.hint(f"      and {number - len(examples):,} more")
+
+
+def _next(order: Order) -> str:
+    words = ["newsletter", "subscribers", "import", str(order.path)]
+    for header, target in order.wishes.targets.items():
+        words += ["--map", f"{header}={target}"]
+    for header in sorted(order.wishes.ignored):
+        words += ["--ignore", header]
+    if order.skip:
+        words += ["--skip-bad", str(order.skip)]
+    return f'{shlex.join(words)} --apply --consent-source "where these people agreed"'
+
+
+def outcome_json(outcome: Outcome, order: Order) -> dict[str, Any]:
+    """The plan for scripts."""
+    plan = outcome.plan
+    return {
+        "file": plan.file,
+        "sha256": plan.sha256,
+        "applied": outcome.applied,
+        "consent_source": order.consent,
+        "columns": {column.header: column.target for column in plan.columns if column.header},
+        "rows": plan.rows,
+        "accepted": plan.accepted,
+        "new": plan.new,
+        "changed": plan.changed,
+        "unchanged": plan.unchanged,
+        "suppressed": dict(plan.suppressed),
+        "not_mailed": dict(plan.not_mailed),
+        "repeated": plan.repeated,
+        "refused": plan.refused,
+        "refusals": [{"place": f"{plan.file}:{each.line}", "reason": each.reason} for each in plan.refusals],
+        "skipped_to": str(order.skip) if outcome.applied and plan.refused else None,
+        "examples": {
+            kind: [{"line": each.line, "address": each.address, "note": each.note} for each in listed]
+            for kind, listed in plan.examples.items()
+        },
+    }
+
+
+# -- people ---------------------------------------------------------------------------
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    """One person for scripts."""
+    return {
+        "address": person.address,
+        "status": person.status,
+        "status_at": person.status_at,
+        "status_reason": person.status_reason,
+        "consent_source": person.consent_source,
+        "consent_at": person.consent_at,
+        "created_at": person.created_at,
+        "fields": dict(person.fields),
+    }
+
+
+def people_json(people: Iterable[Person], total: int) -> Iterator[str]:
+    """JSON of any number of people, one to a line."""
+    yield f'{{\n  "total": {total},\n  "people": ['
+    comma = ""
+    for person in people:
+        yield f"{comma}\n    {json.dumps(person_json(person), ensure_ascii=False)}"
+        comma = ","
+    yield "\n  ]\n}\n" if comma else "]\n}\n"
+
+
+def show_people(people: Iterable[Person]) -> None:
+    """A line for each person; the first block of them sets the widths."""
+    rows = ((p.address, p.status, p.status_at[:10], _fields(p)) for p in people)
+    head = ("Address", "Status", "Since", "Fields")
+    block = list(itertools.islice(rows, _AT_A_TIME))
+    widths = [max(len(row[i]) for row in (head, *block)) for i in range(3)]
+    output.say(output.style(_line(head, widths), bold=True))
+    for row in itertools.chain(block, rows):
+        output.say(_line(row, widths))
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+
+
+def _fields(person: Person) -> str:
+    return ", ".join(f"{name}={' '.join(value.split())}" for name, value in person.fields.items())

@@ -1,0 +1,153 @@
+"""``newsletter new``, ``build`` and ``check``: from a draft to a mail that may be sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.cli import building, output, wiring
+from newsletter.cli.app import Call, command
+from newsletter.config import display
+from newsletter.errors import Blocked
+from newsletter.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from newsletter.config import Config
+
+
+@command()
+@click.argument("title")
+def new(call: Call, title: str) -> None:
+    """Draft an issue: a dated folder with an index.md that explains itself.
+
+    \b
+    Example:
+      newsletter new "The tide tables"
+    """
+    from newsletter.content.draft import draft
+
+    config = call.config()
+    path = draft(config, title, today=dt.datetime.now(config.timezone).date(), token=secrets.token_hex(6))
+    if call.json:
+        output.emit({"path": str(path), "slug": path.parent.name})
+        return
+    output.say(f"{output.style('made', fg='green')}  {display(path)}")
+    output.hint(f"\nNext: write it, then run: newsletter build {path.parent.name}")
+
+
+@command()
+@click.argument("issue", required=False)
+@click.option("--as", "reader", metavar="ADDRESS", help="Build this subscriber's copy.")
+@click.option("--check", "verify", is_flag=True, help="Build nothing; fail if build/ is not what would be built.")
+def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) -> None:
+    """Write the mail, its text and its web page to build/<slug>/.
+
+    ISSUE is a folder or its slug; the newest issue without it. The same workspace gives the same bytes.
+
+    \b
+    Examples:
+      newsletter build
+      newsletter build 2026-11-20-the-tide-tables --as ada@example.org
+    """
+    config = call.config()
+    made = wiring.edition(config, wiring.issue_folder(config, issue))
+    built = building.files_of(made, config, wiring.reader_values(config, reader) if reader else None)
+    target = config.root / "build" / made.slug
+    if verify:
+        _verify(target, built)
+        return
+    building.write(target, built)
+    if call.json:
+        output.emit({"folder": str(target), "files": {name: len(data) for name, data in built.items()}})
+        return
+    shown = display(target)
+    for name, data in built.items():
+        output.say(
+            f"{output.style('made', fg='green')}  {shown}/{name}  {output.style(f'{len(data):,} bytes', dim=True)}"
+        )
+    output.hint(f"\nNext: open {shown}/email.html in a browser, then run: newsletter check {made.slug}")
+
+
+def _verify(target: Path, built: dict[str, bytes]) -> None:
+    if differing := building.differences(target, built):
+        message = "\n    ".join([f"{display(target)} is not what would be built now:", *differing])
+        raise Blocked(message, hint="Run `newsletter build` to bring it up to date.")
+    output.say(f"{display(target)} is up to date: {len(built)} files, byte for byte.")
+
+
+@command()
+@click.argument("issues", metavar="[ISSUE]...", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print findings.")
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+def check(call: Call, issues: tuple[str, ...], form: str, *, strict: bool) -> int:
+    """Look over issues before they are sent: size, links, pictures, the law, empty values.
+
+    Exit code 1 when a finding blocks a send, 65 when an issue cannot be read at all.
+
+    \b
+    Examples:
+      newsletter check
+      newsletter check --strict --format json
+    """
+    config = call.config()
+    reports = [(slug, found) for slug, found in (_checked(config, name) for name in issues or (None,))]
+    blocking = sum(1 for _, found in reports for each in found if strict or each.severity is Severity.ERROR)
+    if call.json or form == "json":
+        output.emit([_as_json(slug, found, strict=strict) for slug, found in reports])
+    else:
+        for slug, found in reports:
+            print_findings(slug, found)
+    return 1 if blocking else 0
+
+
+def _checked(config: Config, name: str | None) -> tuple[str, tuple[Finding, ...]]:
+    made = wiring.edition(config, wiring.issue_folder(config, name))
+    return made.slug, wiring.findings(config, made)
+
+
+def _as_json(slug: str, found: Sequence[Finding], *, strict: bool) -> dict[str, Any]:
+    errors = sum(each.severity is Severity.ERROR for each in found)
+    return {
+        "issue": slug,
+        "ok": not (found if strict else errors),
+        "errors": errors,
+        "warnings": len(found) - errors,
+        "findings": [
+            {
+                "rule": each.rule,
+                "severity": each.severity.value,
+                "path": each.place.path,
+                "line": each.place.line,
+                "column": each.place.col,
+                "message": each.message,
+                "advice": each.advice,
+            }
+            for each in found
+        ],
+    }
+
+
+def print_findings(slug: str, found: Sequence[Finding]) -> None:
+    """Findings for a person: the place first, so that a terminal can open it."""
+    colours = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
+    for each in found:
+        severity = output.style(each.severity.value, fg=colours[each.severity], bold=True)
+        output.say(f"{each.place}: {severity}: {each.message} {output.style(f'[{each.rule}]', dim=True)}")
+        if each.advice:
+            output.say(f"    {each.advice}")
+    errors = sum(each.severity is Severity.ERROR for each in found)
+    warnings = len(found) - errors
+    if not found:
+        output.say(f"{output.style('✓', fg='green')} {slug}: nothing found.")
+    else:
+        output.say(f"{slug}: {_count(errors, 'error')}, {_count(warnings, 'warning')}.")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,310 @@
+"""``newsletter subscribers``: import, list, add, unsubscribe, resubscribe, export, stats."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from newsletter.cli import audience, output
+from newsletter.cli.app import Call, group
+from newsletter.config import display
+from newsletter.errors import Blocked, WrongUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from newsletter.audience.people import Change
+    from newsletter.store.database import Database
+
+_STATUS = click.Choice(["active", "unsubscribed", "bounced", "complained"])
+_ADDRESS = click.argument("address")
+
+
+@group()
+def subscribers(call: Call) -> None:
+    """Import, list and export subscribers; take leavers off."""
+    del call
+
+
+@contextlib.contextmanager
+def _database(call: Call) -> Iterator[Database]:
+    from newsletter.store.database import open_database
+
+    database = open_database(call.config().database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@subscribers.sub("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--apply", "applied", is_flag=True, help="Write it; without this only the plan is shown.")
+@click.option("--consent-source", metavar="TEXT", help="Where these people agreed to get mail; kept as evidence.")
+@click.option("--map", "maps", multiple=True, metavar="COLUMN=TARGET", help="What a column is; see above.")
+@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="Pass over a column.")
+@click.option("--skip-bad", "skip", type=click.Path(path_type=Path), metavar="FILE", help="Put refused rows there.")
+def import_people(
+    call: Call,
+    file: Path,
+    maps: tuple[str, ...],
+    ignored: tuple[str, ...],
+    skip: Path | None,
+    consent_source: str | None,
+    *,
+    applied: bool,
+) -> int:
+    """Import people from a CSV file: first the plan, then --apply.
+
+    The file is UTF-8, cut by commas, semicolons or tabs, with a heading line. One column holds the
+    address, every other becomes a field: “First name” is {{ first_name }} in an issue. Each address
+    counts once. A blank cell takes the value away; columns that are not in the file stay as they are.
+
+    People who unsubscribed, bounced or complained are never brought back. A column that seems to say
+    so, such as “status” or “opt-out”, must be mapped or ignored.
+
+    A bad row refuses the whole file; with --skip-bad FILE the refused rows go there, each after the
+    reason, to be mended and imported.
+
+    \b
+    Targets of --map:
+      COLUMN=email         this column holds the address
+      COLUMN=status        active, unsubscribed, bounced or complained, also as other tools spell it
+      COLUMN=unsubscribed  yes, no or a date; so do =bounced and =complained
+      COLUMN=field_name    another name for the field
+
+    \b
+    Examples:
+      newsletter subscribers import people.csv
+      newsletter subscribers import people.csv --apply --consent-source "sign-up form on example.org"
+      newsletter subscribers import people.csv --map "Opted out=unsubscribed" --ignore Notes
+    """
+    from newsletter.audience.columns import Wishes
+    from newsletter.audience.importing import Order, run
+
+    if applied and consent_source is None:
+        hint = 'Say where these people agreed, for example: --consent-source "sign-up form on example.org"'
+        raise WrongUsage("--apply needs --consent-source TEXT", hint=hint)
+    consent = None if consent_source is None else audience.text_option("--consent-source", consent_source)
+    wishes = Wishes(audience.mapped_columns(maps), frozenset(ignored))
+    order = Order(file, wishes, consent if applied else None, skip)
+    with _database(call) as database, _reading(file) as advance:
+        outcome = run(database, order, advance=advance)
+    if call.json:
+        output.emit(audience.outcome_json(outcome, order))
+    else:
+        audience.show_outcome(outcome, order)
+    if not outcome.plan.refused:
+        return 0
+    if skip is None:
+        raise outcome.plan.refusal_error()
+    where = "were left out; they are in" if outcome.applied else "would be left out and put into"
+    output.warn(f"{outcome.plan.refused:,} refused rows {where} {display(skip)}")
+    return 1
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[output.Advance]:
+    """A bar in kilobytes."""
+    size = file.stat().st_size if file.is_file() else 0
+    read = 0
+    with output.progress(size // 1000, f"Reading {file.name}", unit="kB") as advance:
+
+        def count(n: int, /) -> None:
+            nonlocal read
+            advance((read + n) // 1000 - read // 1000)
+            read += n
+
+        yield count
+
+
+@subscribers.sub("list")
+@click.option("--status", "statuses", type=_STATUS, multiple=True, help="Only people with this status.")
+@click.option("--search", metavar="TEXT", default="", help="Only people with this text in their address or values.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
+def list_people(call: Call, statuses: tuple[str, ...], search: str, limit: int) -> None:
+    """List people, in the order they were added.
+
+    \b
+    Examples:
+      newsletter subscribers list --search example.org
+      newsletter subscribers list --status unsubscribed --limit 0 --json
+    """
+    from newsletter.audience.listing import Query, count, people
+
+    query = Query(statuses, search)
+    with _database(call) as database, database.read() as connection:
+        total = count(connection, query)
+        found = people(connection, query, limit=limit or None)
+        if call.json:
+            for part in audience.people_json(found, total):
+                click.echo(part, nl=False)
+            return
+        if not total:
+            output.say("Nobody." if search or statuses else "There is nobody on the list yet.")
+            output.hint("\nNext: newsletter subscribers import people.csv")
+            return
+        audience.show_people(found)
+    if limit and total > limit:
+        output.note(f"\n{limit:,} of {total:,} shown; --limit 0 shows all.")
+
+
+@subscribers.sub()
+@_ADDRESS
+@click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A value for merge fields.")
+@click.option("--consent-source", metavar="TEXT", required=True, help="Where this person agreed to get mail.")
+def add(call: Call, address: str, fields: tuple[str, ...], consent_source: str) -> None:
+    """Add one person, or update the fields of one who is there.
+
+    \b
+    Examples:
+      newsletter subscribers add ada@example.org --consent-source "asked by e-mail, 23 November"
+      newsletter subscribers add ada@example.org --field first_name=Ada --consent-source "sign-up sheet"
+    """
+    from newsletter.audience import people
+    from newsletter.store.clock import utcnow
+
+    given = audience.given_fields(fields)
+    source = audience.text_option("--consent-source", consent_source)
+    with _database(call) as database, database.write() as connection:
+        change = people.add(connection, address, given, source=source, now=utcnow())
+    said = "is on the list" if change.before is None else "has new values" if change.changed else "was there already"
+    _report(call, change, said)
+
+
+@subscribers.sub()
+@_ADDRESS
+@click.option("--reason", metavar="TEXT", default="taken off by hand", show_default=True, help="Why; kept.")
+def unsubscribe(call: Call, address: str, reason: str) -> None:
+    """Take one person off the list.
+
+    They get nothing more, also from a send that is running, and no import brings them back.
+
+    \b
+    Example:
+      newsletter subscribers unsubscribe ada@example.org --reason "asked by phone"
+    """
+    from newsletter.audience import people
+    from newsletter.store.clock import utcnow
+
+    why = audience.text_option("--reason", reason)
+    with _database(call) as database, database.write() as connection:
+        change = people.unsubscribe(connection, address, reason=why, now=utcnow())
+    _report(call, change, "is unsubscribed" if change.changed else f"was {change.after.status} already")
+
+
+@subscribers.sub()
+@_ADDRESS
+@click.option("--reason", metavar="TEXT", required=True, help="What shows that they want it; kept.")
+def resubscribe(call: Call, address: str, reason: str) -> None:
+    """Bring back one person who unsubscribed or bounced, at their own wish.
+
+    Who complained cannot be brought back.
+
+    \b
+    Example:
+      newsletter subscribers resubscribe ada@example.org --reason "wrote to us on 23 November"
+    """
+    from newsletter.audience import people
+    from newsletter.store.clock import utcnow
+
+    why = audience.text_option("--reason", reason)
+    with _database(call) as database, database.write() as connection:
+        change = people.resubscribe(connection, address, reason=why, now=utcnow())
+    _report(call, change, "is subscribed again" if change.changed else "was subscribed already")
+
+
+def _report(call: Call, change: Change, said: str) -> None:
+    if call.json:
+        output.emit({"changed": change.changed, **audience.person_json(change.after)})
+    else:
+        mark = output.style("done", fg="green") if change.changed else output.style("same", fg="yellow")
+        output.say(f"{mark}  {change.after.address} {said}")
+
+
+@subscribers.sub()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--status", "statuses", type=_STATUS, multiple=True, help="Only people with this status.")
+@click.option("--raw", is_flag=True, help="Leave cells that a spreadsheet would run as they are.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+def export(call: Call, file: Path | None, statuses: tuple[str, ...], *, raw: bool, overwrite: bool) -> None:
+    """Write people as CSV, to FILE or to standard output.
+
+    Address, status and every field. A cell that begins with = + - or @ gets an apostrophe in front, so
+    that no spreadsheet runs it; an import takes the apostrophe off again.
+
+    \b
+    Examples:
+      newsletter subscribers export people.csv
+      newsletter subscribers export --status active > people.csv
+      newsletter subscribers import people.csv --map status=status
+    """
+    from newsletter.audience.export import write_csv
+    from newsletter.audience.listing import Query, count, people
+
+    query = Query(statuses)
+    if file is not None and file.exists() and not overwrite:
+        raise Blocked(f"{display(file)} is there already", hint="Name another file, or replace it with --overwrite.")
+    with _database(call) as database, database.read() as connection:
+        if file is None and call.json:
+            for part in audience.people_json(people(connection, query), count(connection, query)):
+                click.echo(part, nl=False)
+            return
+        with _target(file) as target:
+            written = write_csv(connection, query, target, raw=raw)
+    if file is not None and call.json:
+        output.emit({"file": str(file), "people": written})
+    elif file is not None:
+        output.say(f"{output.style('written', fg='green')}  {display(file)}: {written:,} people")
+
+
+@contextlib.contextmanager
+def _target(file: Path | None) -> Iterator[IO[str]]:
+    """Standard output, or a file of the owner's that is there when it is whole; UTF-8 in any locale."""
+    from newsletter.files import writing
+
+    if file is None:
+        stream = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
+        yield stream
+        stream.flush()
+        stream.detach()
+        return
+    half = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+    with writing(file):
+        try:
+            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
+                yield target
+            half.replace(file)
+        finally:
+            half.unlink(missing_ok=True)
+
+
+@subscribers.sub()
+def stats(call: Call) -> None:
+    """Count people by status, and active people by the fields they have.
+
+    \b
+    Example:
+      newsletter subscribers stats --json
+    """
+    from newsletter.audience import listing
+
+    with _database(call) as database, database.read() as connection:
+        found = listing.stats(connection)
+    if call.json:
+        output.emit({"people": found.people, "status": dict(found.statuses), "fields": dict(found.fields)})
+        return
+    output.table(("Status", "People"), [*found.statuses.items(), ("all", found.people)])
+    if found.fields:
+        active = found.statuses["active"]
+        output.say()
+        rows = [(name, number, f"{number / active:.0%}") for name, number in found.fields.items()]
+        output.table(("Field", "Active people", "of them"), rows)

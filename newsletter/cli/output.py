@@ -1,0 +1,109 @@
+"""Printing: what a person reads, what a script reads, and the bar on long work."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from newsletter.errors import Blocked, WrongUsage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+style = click.style
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """A quiet line on standard error."""
+    click.secho(text, err=True, dim=True)
+
+
+def warn(text: str) -> None:
+    """A warning on standard error."""
+    click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", err=True)
+
+
+def hint(text: str) -> None:
+    """What to do next, below a result."""
+    click.secho(text, dim=True)
+
+
+def emit(data: Any) -> None:
+    """JSON for scripts on standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table; columns of numbers stand to the right."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
+    right = [all(isinstance(row[i], int) for row in rows) and bool(rows) for i in range(len(headers))]
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip()
+
+    click.secho(line(headers), bold=True)
+    for row in cells:
+        click.echo(line(row))
+
+
+class Advance(Protocol):
+    """Moves a progress bar on by ``n``."""
+
+    def __call__(self, n: int, /) -> None:
+        """Count ``n`` more as done."""
+
+
+@contextlib.contextmanager
+def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterator[Advance]:
+    """A bar with rate and remaining time on standard error; nothing where that is no terminal."""
+    if not sys.stderr.isatty() or total <= 0:
+        yield lambda _n: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f} {unit}/s".replace(" /s", "/s") if speed else "", style="dim")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total, completed=done)
+        yield lambda n: bar.advance(task, n)
+
+
+def confirm_number(number: int, what: str) -> None:
+    """Ask the operator to type ``number``; anything else raises ``Blocked``, no terminal ``WrongUsage``."""
+    if not sys.stdin.isatty():
+        message = f"there is no terminal to confirm {number:,} {what} on"
+        raise WrongUsage(message, hint="Look at `newsletter plan` first, then run this command with --yes.")
+    typed = click.prompt(f"Type {number} to go ahead", default="", show_default=False, err=True)
+    if typed.strip().replace(",", "") != str(number):
+        message = "Not confirmed; nothing was sent."
+        raise Blocked(message)

@@ -1,0 +1,55 @@
+"""Every command, in the order of the work: its name, its one-line help, and where it is.
+
+The help stands here so that ``newsletter --help`` imports no command, and not even click.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One command; ``target`` is ``module:attribute`` below ``newsletter.cli.commands``."""
+
+    name: str
+    help: str
+    target: str
+
+
+COMMANDS: tuple[Entry, ...] = (
+    Entry("init", "Make a workspace: configuration, theme, first issue.", "workspace:init"),
+    Entry("new", "Draft an issue.", "issues:new"),
+    Entry("build", "Write the mail, its text and its web page to build/.", "issues:build"),
+    Entry("check", "Look over issues before they are sent.", "issues:check"),
+    Entry("subscribers", "Import, list and export subscribers; take leavers off.", "subscribers:subscribers"),
+    Entry("plan", "Show what a send would do; writes nothing.", "plan:plan"),
+    Entry("send", "Send an issue; run it again to go on.", "send:send"),
+    Entry("status", "Show a running or finished send.", "status:status"),
+    Entry("pause", "Hold a running send.", "status:pause"),
+    Entry("resume", "Go on with a paused or cancelled send.", "status:resume"),
+    Entry("cancel", "Stop a send for good.", "status:cancel"),
+    Entry("outbox", "Read the mail that the embedded outbox took.", "outbox:outbox"),
+)
+
+USAGE = "Usage: newsletter [OPTIONS] COMMAND [ARGS]..."
+SUMMARY = "Draft a newsletter issue, look it over, and send it to every subscriber once."
+EXAMPLES = (
+    "newsletter init letters",
+    'newsletter new "The tide tables"',
+    "newsletter check",
+    "newsletter send",
+)
+EPILOG = "Run `newsletter COMMAND --help` for a command's options and examples."
+
+
+def main_help() -> str:
+    """The text of ``newsletter --help``."""
+    width = max(len(entry.name) for entry in COMMANDS)
+    lines = [USAGE, "", f"  {SUMMARY}", "", "  Examples:"]
+    lines += [f"    {example}" for example in EXAMPLES]
+    lines += ["", "Options:"]
+    lines += ["  --version  Show the version and exit.", "  -h, --help  Show this message and exit."]
+    lines += ["", "Commands:"]
+    lines += [f"  {entry.name:<{width}}  {entry.help}" for entry in COMMANDS]
+    lines += ["", f"  {EPILOG}", ""]
+    return "\n".join(lines)

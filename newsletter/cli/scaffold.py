@@ -1,0 +1,77 @@
+"""What ``newsletter init`` puts into a new workspace."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter import files
+from newsletter.config import FILE, SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GITIGNORE = """\
+# Made by newsletter: state, secrets and built files stay out of git.
+.newsletter/
+.env
+build/
+"""
+
+_ENV_EXAMPLE = f"""\
+# Copy to .env and fill in; .env stays out of git.
+# Signs the unsubscribe links: at least 16 characters, and never change it after a send.
+{SECRET}=
+"""
+
+
+def _configuration(name: str, sender: str) -> str:
+    return f"""\
+# The configuration of this newsletter. Every key: docs/configuration.md
+name: {json.dumps(name, ensure_ascii=False)}
+from: {json.dumps(sender, ensure_ascii=False)}
+lang: en
+timezone: UTC
+
+# The law asks for a postal address in commercial mail; it stands in the footer.
+postal_address: ""
+
+# Why readers get this, in the footer.
+reason: ""
+
+# Who sends. The outbox is embedded: nothing leaves this machine.
+provider: outbox
+"""
+
+
+def _theme_files(default_theme: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in sorted(default_theme.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield Path("templates") / default_theme.name / path.relative_to(default_theme), path.read_bytes()
+
+
+def plan(root: Path, *, name: str, sender: str, default_theme: Path) -> dict[Path, bytes]:
+    """Every file of a workspace except its first issue, by path below ``root``."""
+    return {
+        root / FILE: _configuration(name, sender).encode(),
+        root / ".env": f"{SECRET}={secrets.token_urlsafe(32)}\n".encode(),
+        root / ".env.example": _ENV_EXAMPLE.encode(),
+        root / ".gitignore": _GITIGNORE.encode(),
+        **{root / path: data for path, data in _theme_files(default_theme)},
+    }
+
+
+def make(planned: dict[Path, bytes]) -> tuple[list[Path], list[Path]]:
+    """Write what is not there yet; returns the files made and those kept as they were."""
+    made: list[Path] = []
+    kept: list[Path] = []
+    for path, data in planned.items():
+        if path.exists() or path.is_symlink():
+            kept.append(path)
+            continue
+        files.make_folder(path.parent)
+        files.write(path, data, mode=0o600 if path.name == ".env" else 0o644)
+        made.append(path)
+    return made, kept

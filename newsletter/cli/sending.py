@@ -1,0 +1,241 @@
+"""What the commands around a send share: finding it, carrying it out, and telling how it went."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter.cli import output, telling, wiring
+from newsletter.errors import BadInput, Blocked, NewsletterError, Problem
+from newsletter.personal import CannotRender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from newsletter.cli.app import Call
+    from newsletter.config import Config
+    from newsletter.delivery.freeze import Frozen
+    from newsletter.delivery.ledger import Send
+    from newsletter.delivery.plan import Plan
+    from newsletter.delivery.start import Wish
+    from newsletter.model import Edition
+    from newsletter.providers.base import Provider
+    from newsletter.store.database import Database
+
+_STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop at once; both are safe.\n"
+
+
+def realm(config: Config) -> str:
+    """Real sends and trials in the outbox do not know of each other."""
+    return "real" if config.real else "outbox"
+
+
+@contextlib.contextmanager
+def opened(config: Config) -> Iterator[Database | None]:
+    """The workspace's database for the block, or ``None`` when there is none yet."""
+    database = wiring.database(config, create=False)
+    try:
+        yield database
+    finally:
+        if database is not None:
+            database.close()
+
+
+def find(config: Config, database: Database, name: str | None) -> Send | None:
+    """The newest send of an issue, found by its id; by the folder's name when the issue cannot be read."""
+    from newsletter.delivery import ledger
+
+    try:
+        folder = wiring.issue_folder(config, name)
+        slug = folder.name
+        issue_id = wiring.issue(config, folder).id
+    except BadInput:
+        if name is None:
+            raise
+        slug, issue_id = Path(name).name, ""
+    with database.read() as connection:
+        if issue_id:
+            return ledger.latest(connection, issue_id, realm(config))
+        return ledger.latest_of_slug(connection, slug, realm(config))
+
+
+def find_edition(config: Config, database: Database | None, edition: Edition) -> Send | None:
+    """The newest send of an edition's issue."""
+    from newsletter.delivery import ledger
+
+    if database is None:
+        return None
+    with database.read() as connection:
+        return ledger.latest(connection, edition.issue_id, realm(config))
+
+
+# -- planning -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one call of a command works with."""
+
+    call: Call
+    config: Config
+    database: Database
+    provider: Provider
+    edition: Edition
+
+
+def wish(config: Config, provider: Provider, edition: Edition, kind: str = "issue") -> Wish:
+    """What the configuration and this edition ask delivery for."""
+    from newsletter.delivery import freeze, start
+
+    return start.Wish(
+        issue_id=edition.issue_id,
+        slug=edition.slug,
+        kind=kind,
+        frozen=freeze.of_edition(edition, config.name),
+        capabilities=provider.capabilities,
+        account=provider.account,
+        batch=config.sending.batch,
+        by=_operator(),
+    )
+
+
+def _operator() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def plan(config: Config, database: Database | None, provider: Provider, edition: Edition) -> Plan:
+    """The plan for an edition; ``BadInput`` when the sender or the subject cannot go out."""
+    from newsletter.delivery import plan as plans
+
+    wanted = wish(config, provider, edition)
+    links = wiring.links(config, database.instance() if database else "")
+    try:
+        if database is None:
+            return plans.make(None, wanted, provider, links, edition.date)
+        with database.read() as connection:
+            return plans.make(connection, wanted, provider, links, edition.date)
+    except CannotRender as error:
+        raise BadInput([Problem(edition.where("from"), f"this issue cannot go out: {error}")]) from error
+
+
+def fit(config: Config, database: Database, folder: Path) -> None:
+    """A real send must be fit to leave this machine, or ``BadConfig``; a trial is told what it lacks."""
+    from newsletter.config import SECRET, secret
+    from newsletter.delivery import guard, ledger
+
+    found = secret(config.root)
+    if not config.real:
+        if not found:
+            output.warn(f"{SECRET} is not set: the links in this trial stop working once it is.")
+        return
+    guard.fit_for_real(config, found)
+    with database.read() as connection:
+        guard.refuse_foreign(folder, database.instance(), lambda number: ledger.exists(connection, number))
+
+
+# -- going on with a send -------------------------------------------------------------
+
+
+def refuse_changed(database: Database, made: Send, now: Frozen) -> None:
+    """Raise ``Blocked`` when the issue is not what was frozen, naming what changed."""
+    from newsletter.delivery import freeze, start
+
+    if freeze.sha(now) == made.content_sha:
+        return
+    with database.read() as connection:
+        before = start.content_of(connection, made.content_sha)
+    parts = freeze.changes(before, now)
+    lines = [f"{made.slug}: the issue has changed since this send began: {', '.join(parts)}"]
+    if "subject" in parts:
+        old, new = (freeze.subject_text(each, each.variants[0]) for each in (before, now))
+        lines.append(f"    subject: “{old}” became “{new}”")
+    if "sender" in parts:
+        lines.append(f"    sender: {before.sender.address} became {now.sender.address}")
+    hint = f"Undo the change, or go on with what the others got: newsletter resume {made.slug} --frozen"
+    raise Blocked("\n".join(lines), hint=hint)
+
+
+def carry_out(call: Call, config: Config, database: Database, made: Send, provider: Provider) -> int:
+    """Work on a running send until it ends or is held, and tell how it stands; the exit code."""
+    from newsletter.delivery import desk, guard, summary, work
+
+    instance = database.instance()
+    folder = _folder(config, made)
+    if config.real and folder is not None:
+        guard.write_record(folder, instance, made)
+    stop = threading.Event()
+    job = desk.job(database, made.id, provider, wiring.links(config, instance), desk.tools(stop))
+    workers = min(config.sending.workers, provider.capabilities.workers or config.sending.workers)
+    with _stopping(stop), _bar(database, made) as watch:
+        work.run(job, workers, watch)
+    with database.read() as connection:
+        status = summary.status(connection, made.id)
+    if config.real and folder is not None:
+        guard.write_record(folder, instance, status.send)
+    telling.report(call, status)
+    return summary.exit_code(status, interrupted=stop.is_set())
+
+
+def _folder(config: Config, made: Send) -> Path | None:
+    try:
+        return wiring.issue_folder(config, made.slug)
+    except NewsletterError:
+        return None
+
+
+@contextlib.contextmanager
+def _stopping(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM lets the batch in flight finish, the second ends the process."""
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+        with contextlib.suppress(OSError):
+            os.write(2, _STOPPING)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+class _Watch:
+    """Moves the bar on to what the ledger says, whoever did it."""
+
+    def __init__(self, database: Database, send_id: int, advance: output.Advance, done: int) -> None:
+        self._database = database
+        self._send_id = send_id
+        self._advance = advance
+        self._done = done
+
+    def __call__(self) -> None:
+        from newsletter.delivery import summary
+
+        with self._database.read() as connection:
+            now = summary.settled(connection, self._send_id)
+        if now > self._done:
+            self._advance(now - self._done)
+            self._done = now
+
+
+@contextlib.contextmanager
+def _bar(database: Database, made: Send) -> Iterator[_Watch]:
+    from newsletter.delivery import summary
+
+    with database.read() as connection:
+        done = summary.settled(connection, made.id)
+    with output.progress(made.recipients, f"Sending {made.slug}", unit="mails", done=done) as advance:
+        yield _Watch(database, made.id, advance, done)

@@ -1,0 +1,120 @@
+"""Where the rooms are put together; no other file knows them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter.errors import BadConfig, BadInput
+
+if TYPE_CHECKING:
+    from newsletter.config import Config
+    from newsletter.links import Links
+    from newsletter.model import Edition, Finding, Issue
+    from newsletter.providers.base import Provider
+    from newsletter.store.database import Database
+
+
+def issue_folder(config: Config, name: str | None) -> Path:
+    """The folder of an issue named by path or slug; the newest without a name."""
+    from newsletter.content.library import find_issue
+
+    return find_issue(config, name)
+
+
+def issue(config: Config, folder: Path) -> Issue:
+    """Read one issue folder; ``BadInput`` lists everything wrong with it."""
+    from newsletter.content.issue import load_issue
+    from newsletter.content.library import check_ids
+
+    check_ids(config, folder)
+    return load_issue(folder, config, cache=config.state / "cache")
+
+
+def theme_folders_of_package() -> tuple[Path, ...]:
+    """Where the themes that ship lie: in the package, or beside it (a checkout)."""
+    package = Path(__file__).resolve().parent.parent
+    return (package / "templates", package.parent / "templates")
+
+
+def theme_folders(config: Config) -> tuple[Path, ...]:
+    """Where themes are looked up: the workspace first, then those that ship."""
+    return (config.root / "templates", *theme_folders_of_package())
+
+
+def reader_values(config: Config, address: str) -> dict[str, str]:
+    """One subscriber's values, with their links, for looking at that reader's copy."""
+    from newsletter.audience.people import values_of
+
+    opened = database(config, create=False)
+    if opened is None:
+        message = f"{address} is not subscribed: there are no subscribers yet"
+        raise BadInput(message, hint="Import some with `newsletter subscribers import`.")
+    try:
+        with opened.read() as connection:
+            person, values = values_of(connection, address)
+        maker = links(config, opened.instance())
+        return values | {"unsubscribe_url": maker.unsubscribe(person), "view_url": maker.view(0, person)}
+    finally:
+        opened.close()
+
+
+def edition(config: Config, folder: Path) -> Edition:
+    """What readers of the issue in ``folder`` would get."""
+    from newsletter.render.edition import render
+    from newsletter.render.theme import load_theme
+
+    read = issue(config, folder)
+    return render(read, load_theme(read.theme, theme_folders(config)), config)
+
+
+def database(config: Config, *, create: bool = True) -> Database | None:
+    """The workspace's database; ``None`` when there is none and it shall not be made."""
+    if not create and not config.database.exists():
+        return None
+    from newsletter.store.database import open_database
+
+    return open_database(config.database)
+
+
+def findings(config: Config, made: Edition, people: Database | None = None) -> tuple[Finding, ...]:
+    """The pre-flight of an edition; the audience is asked only where merge fields need it."""
+    from newsletter.check.rules import needed_values, preflight
+
+    names = needed_values(made)
+    if not names:
+        return preflight(made, config, ())
+    from newsletter.audience.gaps import field_gaps
+    from newsletter.model import FieldGap
+
+    opened = people or database(config, create=False)
+    if opened is None:
+        return preflight(made, config, [FieldGap(name, 0, 0) for name in names])
+    try:
+        with opened.read() as connection:
+            return preflight(made, config, field_gaps(connection, names))
+    finally:
+        if people is None:
+            opened.close()
+
+
+def provider(config: Config) -> Provider:
+    """The configured provider, ready to send."""
+    from newsletter.providers.registry import make
+
+    return make(config)
+
+
+def links(config: Config, instance: str) -> Links:
+    """The maker of personal links; the outbox may do without a secret of its own.
+
+    Raises ``BadConfig`` when a real provider is configured and there is no secret.
+    """
+    from newsletter.config import SECRET, secret
+    from newsletter.links import Links
+
+    value = secret(config.root)
+    if not value and config.real:
+        message = f"{SECRET} is not set, and unsubscribe links cannot be signed without it"
+        raise BadConfig(message, hint="Set it in the environment or in .env; `newsletter init` makes one.")
+    return Links(config.link_base, (value or f"outbox:{instance}").encode())

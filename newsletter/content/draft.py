@@ -1,0 +1,105 @@
+"""A new issue: a folder with an ``index.md`` in which every key is explained."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from newsletter import files
+from newsletter.config import display
+from newsletter.content.frontmatter import ID
+from newsletter.content.slugs import slug
+from newsletter.errors import BadInput
+from newsletter.headers import unsafe
+from newsletter.personal import PRIVATE
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from newsletter.config import Config
+
+_TEMPLATE = """\
+---
+# What tells this issue from all others, whatever its folder is called. Leave it as it is.
+id: {id}
+
+title: {title}
+
+# The subject of the mail; the title when left out. Merge fields may stand in it, in quotes:
+# subject: "{{{{ first_name | default('Hello') }}}}, here is the new issue"
+
+# The grey line that inboxes show behind the subject: 40 to 100 characters that make one want to read on.
+preheader: ""
+
+# date: {date}              the folder's date when left out; with a time: {date}T08:00
+# number: 1                     the issue's number
+# place: Hamburg                where it was written
+# kicker: Field notes           a word or two above the headline
+# dek: One sentence below the headline, with *emphasis* if you like.
+# authors: [Ada Moreno]         one name, or a list
+# credits: ["Pictures: [A. Person](https://example.org)"]
+# lang: {lang}                      the language, such as en, de or pt-BR
+# theme: {theme}                a folder in templates/
+# from: {sender}
+# reply_to: editors@example.org
+# canonical_url: https://example.org/where-this-first-appeared
+# data: figures.yaml            values for {{{{ data.key }}}}: a YAML or JSON file beside this one, or a list of them
+---
+
+Write here, in Markdown. A picture lies beside this file and stands in a paragraph of its own:
+`![What it shows](photo.jpg "The caption")`.
+
+::: note Before you begin
+Boxes, buttons, columns and figures stand between lines of colons, like this one. Values of a
+reader stand in double braces, with a word for those who have none: dear {{{{ first_name | default("reader") }}}}.
+:::
+
+## A section
+
+See it with `newsletter preview`, look it over with `newsletter check`, and send it with `newsletter send`.
+"""
+
+
+def draft(config: Config, title: str, *, today: dt.date, token: str) -> Path:
+    """Make ``issues/<today>-<slug>/index.md`` with ``token`` as its id, and return its path.
+
+    Raises ``BadInput`` when the title cannot be one, or the folder is there already.
+    """
+    title = " ".join(title.split()) if not unsafe(title.strip()) else title
+    if not title.strip():
+        raise BadInput("an issue needs a title", hint='For example: newsletter new "What we saw at the harbour"')
+    if reason := unsafe(title) or _unusual(title):
+        message = f"the title cannot be used: {reason}"
+        raise BadInput(message, hint="Write it on one line, as plain words.")
+    if not ID.fullmatch(token):
+        message = "an id is 6 to 64 letters, digits, - or _"
+        raise ValueError(message)
+    path = config.root / config.issues / f"{today.isoformat()}-{slug(title, 'issue')}" / "index.md"
+    text = _TEMPLATE.format(
+        id=token if not token.isdigit() else f'"{token}"',
+        title=json.dumps(title, ensure_ascii=False),
+        date=today.isoformat(),
+        lang=config.lang,
+        theme=config.theme,
+        sender=f"{config.sender.name} <{config.sender.address}>".strip(),
+    )
+    files.make_folder(path.parent.parent)
+    with files.writing(path.parent):
+        try:
+            path.parent.mkdir()
+        except FileExistsError:
+            message = f"{display(path.parent)}: this folder is there already"
+            raise BadInput(message, hint="Choose another title; nothing was changed.") from None
+    try:
+        files.write(path, text)
+    except BaseException:
+        path.parent.rmdir()
+        raise
+    return path
+
+
+def _unusual(title: str) -> str:
+    if "{{" in title:
+        return "merge fields may stand in the subject, not in the title"
+    return "it holds a character that no text may hold" if PRIVATE.search(title) else ""

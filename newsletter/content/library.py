@@ -1,0 +1,118 @@
+"""The issues of a workspace: finding one, and telling them apart."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from newsletter.config import display
+from newsletter.content.source import Source
+from newsletter.errors import BadInput, Problem
+from newsletter.model import Place
+from newsletter.yamlread import suggestion
+
+if TYPE_CHECKING:
+    from newsletter.config import Config
+
+FILE = "index.md"
+
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?:-|$)")
+_ID = re.compile(r"""^id[ \t]*:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#"'][^\s#]*))""", re.MULTILINE)
+_HEAD = 20_000
+
+
+def all_issues(config: Config) -> tuple[Path, ...]:
+    """Every folder of the workspace's issues with an ``index.md``, the newest first: dated names, then others."""
+    home = config.root / config.issues
+    if not home.is_dir():
+        return ()
+    found = [folder for folder in home.iterdir() if not folder.name.startswith(".") and (folder / FILE).is_file()]
+    return tuple(sorted(found, key=lambda folder: (bool(_DATED.match(folder.name)), folder.name), reverse=True))
+
+
+def find_issue(config: Config, name: str | None = None) -> Path:
+    """The folder of an issue: a path, the folder's name, or that without its date; the newest without a name.
+
+    Raises ``BadInput`` with a suggestion when there is none, or more than one.
+    """
+    issues = all_issues(config)
+    if name is None:
+        if issues:
+            return issues[0]
+        message = f"{display(config.root / config.issues)}: there is no issue yet"
+        raise BadInput(message, hint='Draft one with: newsletter new "A title"')
+    if path := _as_path(config, name):
+        return path
+    wanted = name.strip("/").removeprefix(f"{config.issues}/")
+    fits = [folder for folder in issues if wanted in {folder.name, _DATED.sub("", folder.name)}]
+    exact = [folder for folder in fits if folder.name == wanted]
+    if len(exact or fits) == 1:
+        return (exact or fits)[0]
+    if fits:
+        message = f"“{name}” could be any of {', '.join(folder.name for folder in fits)}"
+        raise BadInput(message, hint="Give the folder's whole name.")
+    message = f"there is no issue “{name}”"
+    known = tuple(
+        dict.fromkeys(each for folder in issues for each in (folder.name, _DATED.sub("", folder.name)) if each)
+    )
+    raise BadInput(message, hint=suggestion(name, known[:20]) if issues else 'Draft one with: newsletter new "A title"')
+
+
+def _as_path(config: Config, name: str) -> Path | None:
+    if "\0" in name:
+        message = "an issue's name cannot hold a NUL"
+        raise BadInput(message)
+    for path in (Path(name).expanduser(), config.root / name):
+        if path.name == FILE and path.is_file():
+            return path.parent.absolute()
+        if (path / FILE).is_file():
+            return path.absolute()
+    if Path(name).is_dir() and ("/" in name or Path(name).is_absolute()):
+        message = f"{display(Path(name))}: there is no {FILE} in this folder"
+        raise BadInput(message, hint="Name an issue's folder, or make one with `newsletter new`.")
+    return None
+
+
+# -- ids ------------------------------------------------------------------------------
+
+
+def check_ids(config: Config, folder: Path) -> None:
+    """Make sure that the issue in ``folder`` has an id, and that no other issue has the same.
+
+    Raises ``BadInput`` with both places.
+    """
+    own, place = _id(folder)
+    if not own:
+        hint = "It tells issues apart for ever: give it 6 to 64 letters, digits, - or _ that no other issue has."
+        raise BadInput((Problem(place, "“id” is missing", hint),))
+    here = folder.resolve()
+    problems = []
+    for other in all_issues(config):
+        if other.resolve() == here:
+            continue
+        found, where = _id(other)
+        if found == own:
+            hint = "A copied issue needs an id of its own: change it in the one that has not been sent."
+            problems.append(Problem(place, f"the id “{own}” is also that of {where}", hint))
+    if problems:
+        raise BadInput(problems)
+
+
+def _id(folder: Path) -> tuple[str, Place]:
+    """The id in a folder's front matter and its place, without reading the rest; empty when it has none."""
+    path = folder / FILE
+    start = Place(display(path))
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return "", start
+    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    front = re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE)
+    found = _ID.search(front[1]) if front else None
+    if front is None or found is None:
+        return "", start
+    group = next(number for number in (1, 2, 3) if found[number] is not None)
+    quoted = group != 3  # a scalar's place is its quote
+    return found[group], Source.of(start.path, text).place(front.start(1) + found.start(group) - quoted)

@@ -1,0 +1,1 @@
+"""A plan is made, frozen, walked and recorded in the ledger."""

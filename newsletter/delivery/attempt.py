@@ -1,0 +1,154 @@
+"""One batch from claim to outcome: make the bytes, record the intent, make the call, record the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from newsletter.delivery import claims, control, ledger, rate
+from newsletter.delivery.desk import patiently
+from newsletter.delivery.ledger import Intent
+from newsletter.providers.base import Fault, NotSent, Refused, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy import Connection
+
+    from newsletter.delivery.claims import Claim
+    from newsletter.delivery.desk import Job, Streaks
+    from newsletter.providers.base import Payload, Verdict
+
+_UNKNOWNS = 2
+"""Answers in a row that say nothing before the send is held: an outage must not turn the list into doubt."""
+
+_TRIES = 5
+"""Calls in a row that come to nothing before the send is held."""
+
+_LONGEST_WAIT = 120.0
+"""Seconds that a process waits for a provider; what takes longer is for the operator to know."""
+
+
+def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
+    """Take one batch through; raises ``Lost`` when somebody else has it meanwhile."""
+    messages, unfit = job.writer.messages(job.frozen.variant(claim.variant), claim.members)
+    payload = job.provider.prepare(job.letters[claim.variant], messages)
+    failed = (*unfit, *payload.failed)
+    if claim.key is None and not payload.count:
+        _record(job, claim, lambda c, at: ledger.skip(c, claim.held, at, "none of its messages can be made", failed))
+        return
+    if claim.key is not None and payload.sha != claim.payload_sha:
+        why = "its messages would not be the same as at the first attempt"
+        _record(job, claim, lambda c, at: ledger.doubt(c, claim.held, at, why))
+        return
+    _wait_for_slot(job)
+    key = _key(job, claim, payload, failed)
+    if key is None:
+        return
+    try:
+        answer = job.provider.submit(payload, key)
+    except NotSent as error:
+        _not_sent(job, streaks, claim, error)
+    except Unknown as error:
+        _unknown(job, streaks, claim, error)
+    except Refused as error:
+        streaks.good()
+        why = error.reason
+        _record(job, claim, lambda c, at: ledger.refuse(c, claim.held, at, why))
+    else:
+        streaks.good()
+        _record(job, claim, lambda c, at: ledger.accept(c, claim.held, at, answer))
+
+
+def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], object]) -> None:
+    """Commit one change; a busy database is asked again until the lease ends."""
+
+    def once() -> None:
+        with job.database.write() as connection:
+            change(connection, job.tools.now())
+
+    patiently(job.tools, claim.lease_until, once)
+
+
+def _wait_for_slot(job: Job) -> None:
+    per_second = job.provider.capabilities.per_second
+    if per_second:
+
+        def book() -> float:
+            with job.database.write() as connection:
+                return rate.slot(connection, job.provider.account, per_second, job.tools.now())
+
+        wait = patiently(job.tools, job.tools.now() + job.tools.lease, book)
+        if wait > 0:
+            job.tools.sleep(wait)
+
+
+def _key(job: Job, claim: Claim, payload: Payload, failed: Iterable[Verdict]) -> str | None:
+    """The key to call with, its intent committed; ``None`` when the batch was given back instead.
+
+    A batch that is made again had its second intent when it was claimed.
+    """
+    tools = job.tools
+    if claim.key is not None:
+        if not tools.stopped():
+            return claim.key
+        _record(job, claim, lambda c, at: ledger.put_back(c, claim.held, at, "stopped", None))
+        return None
+    key = tools.new_name()
+    lifetime = job.provider.capabilities.key_lifetime
+    intended: list[bool] = []
+
+    def intend(connection: Connection, at: dt.datetime) -> None:
+        go = not tools.stopped() and claims.running(connection, job.send_id)
+        intended[:] = [go]
+        if go:
+            expires = at + lifetime if lifetime is not None else None
+            intent = Intent(key, payload.sha, expires, at + tools.lease)
+            ledger.intend(connection, claim.held, at, intent, failed)
+        else:
+            ledger.release(connection, claim.held, at, "stopped")
+
+    _record(job, claim, intend)
+    return key if intended[0] else None
+
+
+def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:
+    """Surely nothing was accepted: back to the others, or hold the send when trying again is of no use."""
+    fault = error.fault
+    tries = streaks.add_not_sent()
+    wait = _backoff(job, tries) if error.retry_after is None else error.retry_after
+    if fault is None and (tries >= _TRIES or wait > _LONGEST_WAIT):
+        fault = Fault.UNAVAILABLE if error.retry_after is None else Fault.LATER
+
+    def settle(connection: Connection, at: dt.datetime) -> None:
+        ledger.put_back(connection, claim.held, at, error.reason, at + dt.timedelta(seconds=wait))
+        if error.retry_after is not None:
+            rate.slow_down(connection, job.provider.account, at, min(error.retry_after, _LONGEST_WAIT))
+        if fault is not None:
+            control.pause_for_fault(connection, job.send_id, fault, error.reason)
+
+    _record(job, claim, settle)
+
+
+def _unknown(job: Job, streaks: Streaks, claim: Claim, error: Unknown) -> None:
+    """Nobody knows: the same bytes with the same key later, or in doubt without keys."""
+    fault = error.fault
+    unknowns = streaks.add_unknown()
+    if fault is None and unknowns >= _UNKNOWNS:
+        fault = Fault.UNAVAILABLE
+    wait = dt.timedelta(seconds=_backoff(job, unknowns))
+
+    def settle(connection: Connection, at: dt.datetime) -> None:
+        if job.provider.capabilities.idempotent:
+            ledger.unknown(connection, claim.held, at, error.reason, at + wait)
+        else:
+            ledger.doubt(connection, claim.held, at, error.reason)
+        if fault is not None:
+            control.pause_for_fault(connection, job.send_id, fault, error.reason)
+
+    _record(job, claim, settle)
+
+
+def _backoff(job: Job, tries: int) -> float:
+    """Seconds before the next try: doubled each time, with jitter, at most a minute."""
+    return min(60.0, float(2**tries)) * (0.5 + job.tools.jitter() / 2)

@@ -1,0 +1,171 @@
+"""The frozen content of a send: what readers get, as bytes, and what an edit changed.
+
+Only what reaches a reader is in it: no place, path, slug or build date. So the same mail built in
+another folder has the same hash, and a changed comma has another.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from newsletter.links import fingerprint
+from newsletter.model import Edition, Field, Filter, Mailbox, Picture, Place, Slot, Template, Variant
+from newsletter.providers.base import Letter
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """An edition without its author's files."""
+
+    list_name: str
+    lang: str
+    sender: Mailbox
+    reply_to: Mailbox | None
+    fields: tuple[Field, ...]
+    variants: tuple[Variant, ...] = field(repr=False)
+    pictures: tuple[Picture, ...] = field(repr=False)
+
+    def variant(self, key: str) -> Variant:
+        """The variant that a batch names."""
+        return next(each for each in self.variants if each.key == key)
+
+    def letter(self, key: str, tag: str, date: dt.datetime) -> Letter:
+        """What a provider is given of the variant ``key``."""
+        variant = self.variant(key)
+        return Letter(
+            tag=tag,
+            sender=self.sender,
+            reply_to=self.reply_to,
+            list_name=self.list_name,
+            date=date,
+            subject=variant.subject,
+            html=variant.html,
+            text=variant.text,
+            pictures=self.pictures,
+        )
+
+
+def of_edition(edition: Edition, list_name: str) -> Frozen:
+    """The part of ``edition`` that readers get, under the newsletter's name."""
+    return Frozen(
+        list_name=list_name,
+        lang=edition.lang,
+        sender=edition.sender,
+        reply_to=edition.reply_to,
+        fields=tuple(Field(each.name, each.filters) for each in edition.fields),
+        variants=edition.variants,
+        pictures=tuple(_bare(picture) for picture in edition.pictures),
+    )
+
+
+def _bare(picture: Picture) -> Picture:
+    """``picture`` without its place in the author's folder."""
+    return Picture(
+        name=picture.name,
+        data=picture.data,
+        media_type=picture.media_type,
+        width=picture.width,
+        height=picture.height,
+        place=Place(picture.name),
+        animated=picture.animated,
+    )
+
+
+# -- bytes ----------------------------------------------------------------------------
+
+
+def freeze(frozen: Frozen) -> bytes:
+    """Canonical bytes; ``thaw`` reads them back to an equal value."""
+    data = {
+        "version": _VERSION,
+        "list_name": frozen.list_name,
+        "lang": frozen.lang,
+        "sender": _mailbox(frozen.sender),
+        "reply_to": _mailbox(frozen.reply_to) if frozen.reply_to else None,
+        "fields": [[each.name, [[f.name, *f.args] for f in each.filters]] for each in frozen.fields],
+        "variants": [
+            {"key": v.key, "subject": _template(v.subject), "html": _template(v.html), "text": _template(v.text)}
+            for v in frozen.variants
+        ],
+        "pictures": [
+            [p.name, p.media_type, p.width, p.height, p.animated, base64.b64encode(p.data).decode()]
+            for p in frozen.pictures
+        ],
+    }
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sha(frozen: Frozen) -> str:
+    """The content's name: the hash of its bytes."""
+    return fingerprint(freeze(frozen))
+
+
+def thaw(data: bytes) -> Frozen:
+    """The value that ``freeze`` wrote."""
+    read = json.loads(data)
+    if read["version"] != _VERSION:
+        message = f"frozen content of version {read['version']}"
+        raise ValueError(message)
+    return Frozen(
+        list_name=read["list_name"],
+        lang=read["lang"],
+        sender=Mailbox(*read["sender"]),
+        reply_to=Mailbox(*read["reply_to"]) if read["reply_to"] else None,
+        fields=tuple(
+            Field(name, tuple(Filter(each[0], tuple(each[1:])) for each in filters)) for name, filters in read["fields"]
+        ),
+        variants=tuple(
+            Variant(v["key"], _parts(v["subject"]), _parts(v["html"]), _parts(v["text"])) for v in read["variants"]
+        ),
+        pictures=tuple(
+            Picture(name, base64.b64decode(raw), kind, width, height, Place(name), animated)
+            for name, kind, width, height, animated, raw in read["pictures"]
+        ),
+    )
+
+
+def _mailbox(mailbox: Mailbox) -> list[str]:
+    return [mailbox.name, mailbox.address]
+
+
+def _template(template: Template) -> list[Any]:
+    return [part if isinstance(part, str) else [part.field, part.context] for part in template]
+
+
+def _parts(read: list[Any]) -> Template:
+    return tuple(part if isinstance(part, str) else Slot(*part) for part in read)
+
+
+# -- what an edit changed -------------------------------------------------------------
+
+
+def changes(old: Frozen, new: Frozen) -> tuple[str, ...]:
+    """The parts in which two contents differ, in the words of the one who edits them."""
+    parts = {
+        "subject": ([v.subject for v in old.variants], [v.subject for v in new.variants]),
+        "html": ([v.html for v in old.variants], [v.html for v in new.variants]),
+        "text": ([v.text for v in old.variants], [v.text for v in new.variants]),
+        "merge fields": (old.fields, new.fields),
+        "pictures": ([p.name for p in old.pictures], [p.name for p in new.pictures]),
+        "sender": (old.sender, new.sender),
+        "reply-to": (old.reply_to, new.reply_to),
+        "language": (old.lang, new.lang),
+        "newsletter's name": (old.list_name, new.list_name),
+        "variants": ([v.key for v in old.variants], [v.key for v in new.variants]),
+    }
+    return tuple(part for part, (before, after) in parts.items() if before != after)
+
+
+def subject_text(frozen: Frozen, variant: Variant) -> str:
+    """A subject as the author would read it: ``Hello {{ first_name }}``."""
+    return "".join(
+        part if isinstance(part, str) else f"{{{{ {frozen.fields[part.field].name} }}}}" for part in variant.subject
+    )

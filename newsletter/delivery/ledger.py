@@ -1,0 +1,229 @@
+"""The ledger's record of a send, and every arrow in the life of a batch.
+
+Each arrow is one function, called inside a write transaction. It is guarded by the state it
+expects and by the *fence*, a number that every claim raises: whoever lost a batch to somebody else
+gets ``Lost`` and changes nothing. Every arrow leaves an ``event``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from newsletter.providers.base import Fault
+from newsletter.store import clock
+from newsletter.store.tables import batch, delivery, event, send
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+    from newsletter.providers.base import Answer, Verdict
+
+OPEN = ("pending", "claimed", "sending")
+"""States in which a batch still has its way before it."""
+
+
+class Lost(Exception):
+    """The batch is not as its owner left it: another process took it over, or it was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One row of ``send``."""
+
+    id: int
+    issue_id: str
+    realm: str
+    kind: str
+    slug: str
+    content_sha: str
+    audience_sha: str
+    plan_id: str
+    recipients: int
+    provider: str
+    account: str
+    state: str
+    paused_by: str | None
+    pause_reason: str
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+
+    @property
+    def fault(self) -> Fault | None:
+        """What stopped it, when a fault did."""
+        name = self.pause_reason.partition(":")[0].upper()
+        return Fault[name] if self.paused_by == "fault" and name in Fault.__members__ else None
+
+    @property
+    def why(self) -> str:
+        """Why it is paused, for people."""
+        return self.pause_reason.partition(":")[2].strip() if self.paused_by == "fault" else self.pause_reason
+
+
+def _send(row: Row[Any]) -> Send:
+    data = row._asdict()
+    finished = data["finished_at"]
+    return Send(
+        **{name: data[name] for name in Send.__slots__ if name not in {"created_at", "finished_at"}},
+        created_at=clock.parse(data["created_at"]),
+        finished_at=clock.parse(finished) if finished else None,
+    )
+
+
+def latest(connection: Connection, issue_id: str, realm: str) -> Send | None:
+    """The newest send of an issue: the one that commands mean."""
+    where = (send.c.issue_id == issue_id, send.c.realm == realm)
+    row = connection.execute(select(send).where(*where).order_by(send.c.id.desc()).limit(1)).first()
+    return _send(row) if row else None
+
+
+def latest_of_slug(connection: Connection, slug: str, realm: str) -> Send | None:
+    """The newest send of the folder ``slug``, for commands that must not depend on a readable issue."""
+    where = (send.c.slug == slug, send.c.realm == realm)
+    row = connection.execute(select(send).where(*where).order_by(send.c.id.desc()).limit(1)).first()
+    return _send(row) if row else None
+
+
+def get(connection: Connection, send_id: int) -> Send:
+    """One send as it is now."""
+    return _send(connection.execute(select(send).where(send.c.id == send_id)).one())
+
+
+def exists(connection: Connection, send_id: int) -> bool:
+    """Whether this ledger knows a send."""
+    return connection.execute(select(send.c.id).where(send.c.id == send_id)).first() is not None
+
+
+# -- arrows ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A batch in somebody's hands: what guards every further arrow."""
+
+    batch: int
+    fence: int
+    doubt: bool
+
+
+def move(
+    connection: Connection, held: Held, expect: str, to: str, at: dt.datetime, detail: str = "", **values: Any
+) -> None:
+    """One guarded arrow with its event; raises ``Lost`` when the guard does not hold.
+
+    An acceptance counts whatever is doubted meanwhile; every other word must come from somebody who
+    knows of the doubt.
+    """
+    guard = [batch.c.id == held.batch, batch.c.fence == held.fence, batch.c.state == expect]
+    if to != "accepted":
+        guard.append(batch.c.doubt == held.doubt)
+    moved = connection.execute(update(batch).where(*guard).values(state=to, **values))
+    if moved.rowcount != 1:
+        raise Lost(held.batch)
+    record = {"from_state": expect, "to_state": to, "fence": values.get("fence", held.fence), "detail": detail}
+    connection.execute(insert(event).values(batch_id=held.batch, at=clock.stamp(at), **record))
+
+
+_FREE: Mapping[str, Any] = {"owner": None, "lease_until": None}
+_UNTRIED: Mapping[str, Any] = {"idem_key": None, "payload_sha": None, "first_sent_at": None, "key_expires_at": None}
+
+
+def release(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
+    """From claimed to pending: nothing was tried."""
+    move(connection, held, "claimed", "pending", at, why, **_FREE)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is frozen before the first attempt of a batch."""
+
+    key: str
+    payload_sha: str
+    key_expires_at: dt.datetime | None
+    lease_until: dt.datetime
+
+
+def intend(connection: Connection, held: Held, at: dt.datetime, intent: Intent, failed: Iterable[Verdict]) -> None:
+    """From claimed to sending: the intent, committed before anything leaves.
+
+    With it the members are frozen: those who ``failed`` are out of the batch for good.
+    """
+    expires = intent.key_expires_at
+    values: dict[str, Any] = {
+        "idem_key": intent.key,
+        "payload_sha": intent.payload_sha,
+        "first_sent_at": clock.stamp(at),
+        "key_expires_at": clock.stamp(expires) if expires else None,
+        "lease_until": clock.stamp(intent.lease_until),
+        "attempts": batch.c.attempts + 1,
+    }
+    move(connection, held, "claimed", "sending", at, **values)
+    _outcomes(connection, held, "failed", failed)
+
+
+def skip(connection: Connection, held: Held, at: dt.datetime, why: str, failed: Iterable[Verdict] = ()) -> None:
+    """From claimed to skipped: nobody is left in the batch."""
+    move(connection, held, "claimed", "skipped", at, why, **_FREE)
+    _outcomes(connection, held, "failed", failed)
+
+
+def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) -> None:
+    """From sending to accepted, or from in doubt when the answer comes late with the same fence.
+
+    A refusal within a batch that may have been accepted before is doubt: doubt is sticky.
+    """
+    values = {"provider_ref": answer.ref or None, "error": None, **_FREE}
+    try:
+        move(connection, held, "sending", "accepted", at, **values)
+    except Lost:
+        move(connection, held, "in_doubt", "accepted", at, "a late answer", **values)
+    doubted = connection.execute(select(batch.c.doubt).where(batch.c.id == held.batch)).scalar_one()
+    _outcomes(connection, held, "in_doubt" if doubted else "refused", answer.refused)
+    for person, given in answer.ids:
+        connection.execute(
+            update(delivery)
+            .where(delivery.c.batch_id == held.batch, delivery.c.person_id == person)
+            .values(provider_msg_id=given)
+        )
+
+
+def refuse(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
+    """From sending to refused; in doubt when an earlier attempt may have been accepted."""
+    move(connection, held, "sending", "in_doubt" if held.doubt else "refused", at, why, error=why, **_FREE)
+
+
+def put_back(connection: Connection, held: Held, at: dt.datetime, why: str, not_before: dt.datetime | None) -> None:
+    """From sending to pending: surely not accepted, so it starts anew.
+
+    Where an earlier attempt may have been accepted it stays in ``sending`` without an owner, to be
+    made again with the same key.
+    """
+    later = clock.stamp(not_before) if not_before else None
+    if held.doubt:
+        move(connection, held, "sending", "sending", at, why, error=why, not_before=later, **_FREE)
+    else:
+        move(connection, held, "sending", "pending", at, why, error=why, not_before=later, **_FREE, **_UNTRIED)
+
+
+def unknown(connection: Connection, held: Held, at: dt.datetime, why: str, not_before: dt.datetime | None) -> None:
+    """Nobody knows: to be made again with the same key, from now on with doubt."""
+    later = clock.stamp(not_before) if not_before else None
+    move(connection, held, "sending", "sending", at, why, error=why, doubt=True, not_before=later, **_FREE)
+
+
+def doubt(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
+    """From sending to in doubt: it may have been accepted and cannot be made again safely."""
+    move(connection, held, "sending", "in_doubt", at, why, error=why, doubt=True, **_FREE)
+
+
+def _outcomes(connection: Connection, held: Held, outcome: str, verdicts: Iterable[Verdict]) -> None:
+    """Write exceptions only: everyone else inherits the batch's state."""
+    for each in verdicts:
+        connection.execute(
+            update(delivery)
+            .where(delivery.c.batch_id == held.batch, delivery.c.person_id == each.person)
+            .values(outcome=outcome, error=each.reason)
+        )

@@ -1,0 +1,143 @@
+"""The plan: what a send would do, from everybody's own values, written nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, select
+
+from newsletter.delivery import freeze
+from newsletter.delivery.personalise import Writer
+from newsletter.delivery.start import Digest, audience
+from newsletter.model import Slot
+from newsletter.personal import CannotRender
+from newsletter.store.tables import STATUSES, person
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from newsletter.delivery.start import Wish
+    from newsletter.links import Links
+    from newsletter.model import Variant
+    from newsletter.providers.base import Message, Provider
+
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """One recipient whose values do not fit, as an example."""
+
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be sent; ``id`` names exactly this content, audience and provider."""
+
+    id: str
+    issue_id: str
+    slug: str
+    subject: str
+    provider: str
+    real: bool
+    audience: int
+    """Everyone who is active: the rows that would be frozen."""
+    recipients: int
+    """Those of them who would get a message."""
+    left_out: tuple[tuple[str, int], ...]
+    """Why others get nothing, and how many."""
+    failing: tuple[Failing, ...]
+    variants: int
+    batches: int
+    calls: int
+    bytes: int
+    """Of all messages together, headers included; exact but for the encoding of long values."""
+    seconds: float | None
+    """At the provider's rate; ``None`` when it names none."""
+
+    def data(self) -> dict[str, Any]:
+        """For ``--json``."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        failing = [{"address": each.address, "reason": each.reason} for each in self.failing]
+        return plain | {"left_out": dict(self.left_out), "failing": failing}
+
+
+def make(connection: Connection | None, wish: Wish, provider: Provider, links: Links, date: dt.datetime) -> Plan:
+    """Evaluate every recipient, some at a time; without a database there are no people.
+
+    Raises ``CannotRender`` when the part that all share cannot go out.
+    """
+    variant = wish.frozen.variants[0]
+    writer = Writer(wish.frozen, links, 0, "plan")
+    letter = wish.frozen.letter(variant.key, wish.slug, date)
+    provider.prepare(letter, ())
+    digest = Digest()
+    meter = _Meter(variant)
+    failed = 0
+    failing: list[Failing] = []
+    for part in audience(connection) if connection else ():
+        digest.add(part)
+        for who, to, fields in part:
+            try:
+                message = writer.message(variant, who, to, fields)
+            except CannotRender as error:
+                failed += 1
+                if len(failing) < _EXAMPLES:
+                    failing.append(Failing(to, str(error)))
+                continue
+            if not meter.base:
+                meter.base = provider.prepare(letter, [message]).size - meter.personal(message)
+            meter.add(message)
+    batches = -(-digest.count // wish.size)
+    calls = digest.count - failed if wish.capabilities.personalisation == "single" else batches
+    rate = wish.capabilities.per_second
+    return Plan(
+        id=wish.plan_id(freeze.sha(wish.frozen), digest.sha),
+        issue_id=wish.issue_id,
+        slug=wish.slug,
+        subject=freeze.subject_text(wish.frozen, variant),
+        provider=wish.capabilities.name,
+        real=wish.capabilities.real,
+        audience=digest.count,
+        recipients=digest.count - failed,
+        left_out=_left_out(connection, failed),
+        failing=tuple(failing),
+        variants=len(wish.frozen.variants),
+        batches=batches,
+        calls=calls,
+        bytes=meter.bytes,
+        seconds=calls / rate if rate else None,
+    )
+
+
+class _Meter:
+    """Counts bytes: what all share, measured once, and each reader's own values."""
+
+    def __init__(self, variant: Variant) -> None:
+        slots = [p for t in (variant.subject, variant.html, variant.text) for p in t if isinstance(p, Slot)]
+        self._fields = [slot.field for slot in slots]
+        self.base = 0
+        self.bytes = 0
+
+    def personal(self, message: Message) -> int:
+        """Bytes of one reader's own values."""
+        return len(message.to) + sum(len(message.values[index]) for index in self._fields)
+
+    def add(self, message: Message) -> None:
+        """Count one message."""
+        self.bytes += self.base + self.personal(message)
+
+
+def _left_out(connection: Connection | None, failed: int) -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    if connection:
+        rows = connection.execute(select(person.c.status, func.count()).group_by(person.c.status))
+        counts = {row[0]: row[1] for row in rows}
+    reasons = [(status, counts.get(status, 0)) for status in STATUSES if status != "active"]
+    return (
+        *((status, count) for status, count in reasons if count),
+        *((("cannot be rendered", failed),) if failed else ()),
+    )

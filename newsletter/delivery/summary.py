@@ -1,0 +1,127 @@
+"""How a send stands: people and batches by state, time and rate, and the exit code it ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, select
+
+from newsletter.delivery import ledger
+from newsletter.store import clock
+from newsletter.store.tables import batch, delivery, event
+
+if TYPE_CHECKING:
+    from newsletter.delivery.ledger import Send
+
+OUTCOMES = ("accepted", "refused", "failed", "skipped", "cancelled", "in_doubt", "open")
+"""What can have become of a recipient; every recipient has exactly one."""
+
+_OF_BATCH = {"pending": "open", "claimed": "open", "sending": "open"}
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A send and its counts; ``examples`` are people who got nothing, with the reason."""
+
+    send: Send
+    people: dict[str, int]
+    batches: dict[str, int]
+    examples: tuple[tuple[str, str, str], ...]
+    seconds: float
+    """From the first attempt to the last answer."""
+
+    @property
+    def settled(self) -> int:
+        """Recipients whose way has ended."""
+        return self.send.recipients - self.people["open"]
+
+    @property
+    def per_second(self) -> float | None:
+        """Accepted messages a second, over the whole of the time."""
+        return self.people["accepted"] / self.seconds if self.seconds > 0 else None
+
+    def data(self) -> dict[str, Any]:
+        """For ``--json``."""
+        made = self.send
+        return {
+            "send": made.id,
+            "issue": made.issue_id,
+            "slug": made.slug,
+            "realm": made.realm,
+            "kind": made.kind,
+            "provider": made.provider,
+            "state": made.state,
+            "paused_by": made.paused_by,
+            "reason": made.why,
+            "created_at": clock.stamp(made.created_at),
+            "finished_at": clock.stamp(made.finished_at) if made.finished_at else None,
+            "recipients": made.recipients,
+            "people": self.people,
+            "batches": self.batches,
+            "seconds": round(self.seconds, 3),
+            "per_second": round(self.per_second, 1) if self.per_second else None,
+            "examples": [{"address": a, "outcome": o, "reason": r} for a, o, r in self.examples],
+        }
+
+
+def settled(connection: Connection, send_id: int) -> int:
+    """How many recipients' batches have ended; quick enough to be asked several times a second."""
+    ended = select(func.coalesce(func.sum(batch.c.n), 0)).where(
+        batch.c.send_id == send_id, batch.c.state.not_in((*ledger.OPEN, "split"))
+    )
+    return int(connection.execute(ended).scalar_one())
+
+
+def status(connection: Connection, send_id: int) -> Status:
+    """Everything about a send as it is now."""
+    people = dict.fromkeys(OUTCOMES, 0)
+    batches: dict[str, int] = {}
+    grouped = select(batch.c.state, func.count(), func.sum(batch.c.n)).where(batch.c.send_id == send_id)
+    for state, count, members in connection.execute(grouped.group_by(batch.c.state)):
+        batches[state] = count
+        if state != "split":
+            people[_OF_BATCH.get(state, state)] += members
+    own = (
+        select(batch.c.state, delivery.c.outcome, func.count())
+        .join(batch, batch.c.id == delivery.c.batch_id)
+        .where(delivery.c.send_id == send_id, delivery.c.outcome.is_not(None))
+        .group_by(batch.c.state, delivery.c.outcome)
+    )
+    for state, outcome, count in connection.execute(own):
+        people[_OF_BATCH.get(state, state)] -= count
+        people[outcome] += count
+    first, last = connection.execute(
+        select(func.min(event.c.at), func.max(event.c.at))
+        .join(batch, batch.c.id == event.c.batch_id)
+        .where(batch.c.send_id == send_id, event.c.to_state.in_(("sending", "accepted", "refused")))
+    ).one()
+    seconds = (clock.parse(last) - clock.parse(first)).total_seconds() if first else 0.0
+    return Status(ledger.get(connection, send_id), people, batches, _examples(connection, send_id), seconds)
+
+
+def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str], ...]:
+    outcome = func.coalesce(delivery.c.outcome, batch.c.state)
+    rows = connection.execute(
+        select(delivery.c.address, outcome, func.coalesce(delivery.c.error, batch.c.error, ""))
+        .join(batch, batch.c.id == delivery.c.batch_id)
+        .where(delivery.c.send_id == send_id, outcome.in_(("refused", "failed", "in_doubt")))
+        .order_by(delivery.c.person_id)
+        .limit(_EXAMPLES)
+    )
+    return tuple((row[0], row[1], row[2]) for row in rows)
+
+
+def exit_code(status: Status, *, interrupted: bool = False) -> int:
+    """The first that applies, as the contract of the exit codes orders them."""
+    people = status.people
+    if interrupted and status.send.state != "done":
+        return 130
+    if people["in_doubt"]:
+        return 3
+    if status.send.fault is not None:
+        return int(status.send.fault)
+    if people["open"] and status.send.state != "cancelled":
+        return 3
+    return 1 if people["refused"] or people["failed"] or status.send.state == "cancelled" else 0

@@ -1,0 +1,108 @@
+"""The walk through the batches: a few threads, each taking one batch at a time."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from newsletter.delivery import attempt, claims, control, owners
+from newsletter.delivery.desk import POLL, Job, Streaks, patiently
+from newsletter.delivery.ledger import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from newsletter.delivery.claims import Claim
+
+_LONGEST_NAP = 1.0
+
+
+def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
+    """Work on a send until nothing is left, it is held, or this process shall stop.
+
+    ``watch`` is called a few times a second in the calling thread. What breaks a thread stops the
+    others after their batch and is raised here.
+    """
+    streaks = Streaks()
+    with owners.alive(job.locks, job.owner):
+        threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers)]
+        recover(job)
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(POLL / len(threads))
+            watch()
+        if streaks.broken is not None:
+            raise streaks.broken
+        finish(job)
+
+
+def _worker(job: Job, streaks: Streaks) -> None:
+    try:
+        walk(job, streaks)
+    except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for this one
+        streaks.broken = streaks.broken or error
+
+
+def walk(job: Job, streaks: Streaks) -> None:
+    """One thread's whole way."""
+    while not job.tools.stopped() and streaks.broken is None:
+        wait = step(job, streaks)
+        if wait is None:
+            return
+        if wait:
+            job.tools.sleep(wait)
+
+
+def step(job: Job, streaks: Streaks) -> float | None:
+    """Take one batch through; seconds to wait before the next step, ``None`` when nothing is left."""
+    tools = job.tools
+
+    def take() -> Claim | None:
+        with job.database.write() as connection:
+            return claims.take(connection, job.send_id, job.owner, tools.now(), tools.lease)
+
+    claim = patiently(tools, tools.now() + tools.lease, take)
+    if claim is None:
+        return patiently(tools, tools.now() + tools.lease, lambda: _idle(job))
+    try:
+        attempt.deliver(job, streaks, claim)
+    except Lost:
+        return 0.0
+    return 0.0
+
+
+def _idle(job: Job) -> float | None:
+    """Nothing can be taken: free what the dead had, or wait for others and for times that were named."""
+    if recover(job):
+        return 0.0
+    with job.database.read() as connection:
+        left = claims.remaining(connection, job.send_id)
+    if not left.open:
+        return None
+    if left.in_hand or left.next_at is None:
+        return POLL
+    return min(max((left.next_at - job.tools.now()).total_seconds(), 0.001), _LONGEST_NAP)
+
+
+def recover(job: Job) -> int:
+    """Free what dead processes had in hand; how many batches that was."""
+    dead = owners.dead(job.locks)
+    with job.database.read() as connection:
+        found = claims.orphans(connection, job.send_id, dead, job.tools.now())
+    freed = 0
+    if found:
+        with job.database.write() as connection:
+            idempotent = job.provider.capabilities.idempotent
+            freed = claims.recover(connection, job.send_id, dead, job.tools.now(), idempotent=idempotent)
+    return freed
+
+
+def finish(job: Job) -> None:
+    """Mark the send done if it is, and clear away the locks of dead processes that hold nothing any more."""
+    dead = owners.dead(job.locks)
+    with job.database.write() as connection:
+        control.finish(connection, job.send_id, job.tools.now())
+        named = claims.owners_in_hand(connection)
+    owners.forget(job.locks, dead - named)

@@ -1,0 +1,1 @@
+"""What the author looks at: the outbox in the browser."""

@@ -1,0 +1,178 @@
+"""The interface of a provider: what delivery hands over, and what it may hear back.
+
+A provider is two pure steps and one that acts. ``prepare`` turns a batch into the very bytes of
+one call, so that delivery can record their hash before anything leaves; ``submit`` makes the call
+and translates the answer. Retries, rates and records are delivery's; a provider never retries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from newsletter.model import Mailbox, Picture, Template
+
+Personalisation = Literal["substituted", "joined", "single"]
+"""Who puts the values in: the provider, we for many messages a call, or we for one message a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do, as data; the page that compares providers is made from it."""
+
+    name: str
+    real: bool
+    """Whether its messages leave this machine."""
+    batch_max: int
+    """Messages in one call, at most."""
+    batch_bytes: int | None
+    """Bytes in one call, at most."""
+    personalisation: Personalisation
+    idempotent: bool
+    """Whether the same bytes with the same key are accepted only once."""
+    key_lifetime: dt.timedelta | None = None
+    """How long it remembers a key; ``None`` means for ever. Of no meaning without ``idempotent``."""
+    per_second: float | None = None
+    """Calls a second, at most."""
+    workers: int | None = None
+    """Calls at the same time, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What all recipients of a send share; ``tag`` names the send for people: the issue's slug, or slug~2."""
+
+    tag: str
+    sender: Mailbox
+    reply_to: Mailbox | None
+    list_name: str
+    date: dt.datetime
+    subject: Template
+    html: Template = field(repr=False)
+    text: Template = field(repr=False)
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One recipient: ``values[i]`` is the evaluated value of merge field ``i``.
+
+    ``person`` is the ledger's number and means nothing to a provider; ``message_id`` stands in its
+    angle brackets; ``unsubscribe`` is the URL for the header.
+    """
+
+    person: int
+    to: str
+    values: tuple[str, ...] = field(repr=False)
+    message_id: str
+    unsubscribe: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why one recipient gets nothing."""
+
+    person: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One call, ready: ``sha`` covers all that readers would get, ``body`` is the provider's own business.
+
+    ``count`` messages of ``size`` bytes in all; ``failed`` could not be made and are not among them.
+    """
+
+    sha: str
+    body: Any = field(repr=False)
+    count: int
+    size: int
+    failed: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The call was accepted, apart from ``refused``; ``ids`` are the provider's own for each person, if any."""
+
+    ref: str = ""
+    refused: tuple[Verdict, ...] = ()
+    ids: tuple[tuple[int, str], ...] = ()
+
+
+class Fault(IntEnum):
+    """What must be mended before sending goes on; the number is the exit code."""
+
+    UNAVAILABLE = 69
+    DISK = 74
+    LATER = 75
+    CONFIG = 78
+
+
+class ProviderError(Exception):
+    """Anything but an acceptance; the message is for the operator and holds no secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSent(ProviderError):
+    """Surely nothing of this call was accepted; it may be made again, with any key.
+
+    ``retry_after`` is in seconds, when the provider names a time. With a ``fault`` a further try is
+    of no use before the operator has acted: the send is paused.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, fault: Fault | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.fault = fault
+
+
+class Refused(ProviderError):
+    """The provider's verdict on this content or on all these recipients; making the call again changes nothing."""
+
+
+class Unknown(ProviderError):
+    """Nobody knows whether the call was accepted: time-out, reset, an answer that cannot be read.
+
+    With a ``fault`` the send is paused at once.
+    """
+
+    def __init__(self, reason: str, *, fault: Fault | None = None) -> None:
+        super().__init__(reason)
+        self.fault = fault
+
+
+class Provider(Protocol):
+    """A mail API; safe to use from several threads at once."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; never changes."""
+
+    @property
+    def account(self) -> str:
+        """Whose quota and rate are used, without any secret."""
+
+    def prepare(self, letter: Letter, messages: Sequence[Message]) -> Payload:
+        """One call's bytes; pure: the same arguments give the same ``sha``.
+
+        A message that cannot be made is named in ``failed`` and stops none of the others.
+        """
+
+    def submit(self, payload: Payload, key: str) -> Answer:
+        """Make the call and say what became of it.
+
+        Where ``capabilities.idempotent`` holds, the same payload with the same key may be submitted
+        any number of times within ``key_lifetime``, after any crash, and is accepted once. Raises
+        ``NotSent``, ``Refused`` or ``Unknown``, and nothing else that the outside world can cause.
+        """
+
+    def close(self) -> None:
+        """Give connections back; afterwards nothing may be submitted."""

@@ -1,0 +1,228 @@
+"""An issue, a theme and a configuration become an edition: subject, HTML, text and web page."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from newsletter import personal
+from newsletter.errors import BadInput, Problem
+from newsletter.model import Edition, Field, Place, Slot, Variant
+from newsletter.render import marks
+from newsletter.render.blocks import Mail, slot
+from newsletter.render.flow import Flow, with_back_links
+from newsletter.render.inline import Pen, escape, html, plain, safe
+from newsletter.render.jinja import Templates
+from newsletter.render.mailflow import MAIL
+from newsletter.render.markup import Element, Node
+from newsletter.render.mjml import compile_document
+from newsletter.render.text import TextWriter
+from newsletter.render.theme import LAYOUT, PAGE, TEXT
+from newsletter.render.tree import footnotes, headings
+from newsletter.render.uses import uses
+from newsletter.render.web import WEB
+from newsletter.render.words import day, direction, listing, words
+from newsletter.render.wrap import Ruler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.config import Config
+    from newsletter.model import Footnote, Issue, Template
+    from newsletter.render.theme import Theme
+
+
+def render(issue: Issue, theme: Theme, config: Config) -> Edition:
+    """The edition of an issue; the same input gives the same bytes.
+
+    Raises ``BadInput`` for what is wrong in the theme, or in the author's own MJML and HTML.
+    """
+    press = _Press(issue, theme, config)
+    notes = footnotes(issue, "email")
+    html_ = marks.cut(press.mail(notes), "html", press.fields)
+    text = marks.cut(press.text(notes), "text", press.fields)
+    subject = marks.cut(issue.subject, "header", press.fields)
+    preheader = marks.cut(issue.preheader, "text", press.fields)
+    fields, (html_, text) = _trimmed(press.fields, len(issue.fields), (html_, text))
+    links, images = uses(issue, notes)
+    return Edition(
+        issue_id=issue.id,
+        slug=issue.slug,
+        title=issue.title,
+        lang=issue.lang,
+        sender=issue.sender,
+        reply_to=issue.reply_to,
+        date=issue.date,
+        fields=fields,
+        variants=(Variant("", subject, html_, text),),
+        web=press.web(),
+        pictures=issue.pictures,
+        preheader=preheader,
+        links=links,
+        images=images,
+        places=(*issue.places, ("", issue.place)),
+    )
+
+
+def _trimmed(
+    fields: Sequence[Field], own: int, templates: tuple[Template, Template]
+) -> tuple[tuple[Field, ...], tuple[Template, Template]]:
+    """The fields without the theme's own that no template uses, and the templates with their numbers."""
+    used = personal.used(templates)
+    kept = [index for index in range(len(fields)) if index < own or index in used]
+    number = {old: new for new, old in enumerate(kept)}
+
+    def renumbered(template: Template) -> Template:
+        return tuple(part if isinstance(part, str) else Slot(number[part.field], part.context) for part in template)
+
+    return tuple(fields[index] for index in kept), (renumbered(templates[0]), renumbered(templates[1]))
+
+
+class _Press:
+    """One run of the printing press: what the three outputs share."""
+
+    def __init__(self, issue: Issue, theme: Theme, config: Config) -> None:
+        self.issue, self.theme, self.config = issue, theme, config
+        self.words = words(issue.lang)
+        self.templates = Templates(theme.sources)
+        self.fields: list[Field] = [*issue.fields]
+        self.unsubscribe = self._link("unsubscribe_url")
+        self.view = self._link("view_url")
+
+    def _link(self, name: str) -> str:
+        """The mark of a reserved link, inside a URL."""
+        index = next(
+            (index for index, each in enumerate(self.fields) if each.name == name and not each.filters),
+            len(self.fields),
+        )
+        if index == len(self.fields):
+            self.fields.append(Field(name))
+        return marks.in_url(personal.mark(index, 3))
+
+    def pen(self, where: Literal["email", "web"]) -> Pen:
+        way = direction(self.issue.lang)
+        sides = ("right", "left") if way == "rtl" else ("left", "right")
+        css = {
+            name: style.replace("$start", sides[0]).replace("$end", sides[1])
+            for name, style in self.theme.styles.items()
+        }
+        base = self.config.picture_base if where == "email" else "images/"
+        return Pen(
+            where=where,
+            css=css if where == "email" else {},
+            source=lambda picture: f"{base}{picture.name}",
+            words=self.words,
+            direction=way,
+            headings=headings(self.issue, where),
+        )
+
+    def common(self, pen: Pen) -> dict[str, object]:
+        """What every template is given."""
+        issue, config = self.issue, self.config
+        rtl = pen.direction == "rtl"
+        number = self.words["number"].format(number=issue.number) if issue.number.isdecimal() else issue.number
+        return {
+            "c": self.theme.settings,
+            "style": safe(self.theme.page if pen.where == "web" else escape(self.theme.head)),
+            "css": pen.css,
+            "words": self.words,
+            "lang": issue.lang,
+            "dir": pen.direction,
+            "start": "right" if rtl else "left",
+            "end": "left" if rtl else "right",
+            "name": config.name,
+            "number": number,
+            "title": issue.title,
+            "subject": issue.subject,
+            "preheader": issue.preheader,
+            "kicker": issue.kicker,
+            "dek": safe(html(issue.dek, pen)),
+            "byline": self.byline("\u00a0"),
+            "credits": [safe(html(credit, pen)) for credit in issue.credits],
+            "reason": self.reason(),
+            "postal_address": config.postal_address,
+            "unsubscribe_url": self.unsubscribe,
+            "view_url": self.view,
+        }
+
+    def byline(self, space: str = " ") -> str:
+        """Who, where and when; ``space`` holds the date together."""
+        issue = self.issue
+        authors = listing(issue.authors, self.words["and"])
+        return " · ".join(
+            part for part in (authors, issue.location, day(issue.date, issue.lang).replace(" ", space)) if part
+        )
+
+    def reason(self) -> str:
+        """Why the reader gets this."""
+        return self.config.reason or self.words["reason"].format(name=self.config.name)
+
+    def mail(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
+        """The mail's HTML, with marks."""
+        pen = self.pen("email")
+        mail = Mail(self.templates, Flow(pen, MAIL), self.common(pen))
+        body = mail.body(self.issue.blocks, notes)
+        return compile_document(self.root(mail.fragment(LAYOUT, {"body": slot(0)}, None, [body])))
+
+    def root(self, nodes: Sequence[Node]) -> Element:
+        roots = [node for node in nodes if isinstance(node, Element)]
+        if len(roots) != 1 or roots[0].tag != "mjml":
+            path = self.templates.source(LAYOUT)[1]
+            raise BadInput(
+                [
+                    Problem(
+                        Place(path), "the layout must be one <mjml> element", "Begin with <mjml> and end with </mjml>."
+                    )
+                ]
+            )
+        return roots[0]
+
+    def text(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
+        """The text part, with marks."""
+        issue, lines = self.issue, "\n".join
+        ruler = Ruler(self.fields)
+        writer = TextWriter(ruler, self.words, headings(issue, "email"))
+        pen = self.pen("email")
+        headline = ruler.wrap(issue.title)
+        values: dict[str, object] = {
+            **self.common(pen),
+            "headline": lines([*headline, "=" * max(map(ruler.width, headline))]),
+            "kicker": lines(ruler.wrap(issue.kicker)),
+            "dek": lines(ruler.wrap(writer.inline(issue.dek))),
+            "byline": lines(ruler.wrap(self.byline())),
+            "body": lines(writer.blocks(issue.blocks)),
+            "notes": lines(writer.footnotes(notes)),
+            "credits": lines([line for credit in issue.credits for line in ruler.wrap(writer.inline(credit))]),
+            "reason": lines(ruler.wrap(self.reason())),
+            "postal_address": lines(self.config.postal_address),
+            "rule": "-" * ruler.columns,
+        }
+        values["links"] = lines(writer.links())
+        return _tidy(self.templates.render(TEXT, values))
+
+    def web(self) -> str:
+        """The web page, as nobody in particular sees it."""
+        issue = self.issue
+        pen = self.pen("web")
+        flow = Flow(pen, WEB)
+        notes = [
+            {"number": note.number, "html": safe(with_back_links(note.number, used, flow.blocks(note.children), pen))}
+            for note, used in footnotes(issue, "web")
+        ]
+        values = {
+            **self.common(pen),
+            "body": safe(flow.blocks(issue.blocks)),
+            "notes": notes,
+            "date": issue.date.date().isoformat(),
+            "description": issue.preheader or plain(issue.dek),
+            "canonical_url": issue.canonical_url,
+        }
+        page = marks.cut(self.templates.render(PAGE, values), "html", self.fields)
+        readerless = [personal.without_reader(each, issue.lang, self.config.link_base) for each in self.fields]
+        return personal.join(page, readerless)
+
+
+def _tidy(text: str) -> str:
+    """No space at the end of a line, no two empty lines, one line break at the end."""
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"

@@ -1,0 +1,191 @@
+"""Reading a rendered template as XML, so that broken markup is an error at its place and never reaches the engine.
+
+Every element remembers where it came from: the template, and the author's block that it was
+rendered for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from newsletter.errors import BadInput, Problem
+from newsletter.model import Place, RawHtml, RawMjml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEPTH = 40
+"""Elements inside each other, at most: some thousands crash the engine."""
+
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+_XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def tags(names: str) -> frozenset[str]:
+    """A set of tags, written in one line."""
+    return frozenset(names.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where markup comes from: a template (or the author's own file), its text, and the author's block."""
+
+    path: str
+    source: str
+    block: Place | None = None
+    first_line: int = 1
+    verbatim: bool = False
+    """Whether the markup is ``source`` itself, so that its lines are the file's lines."""
+
+
+class Element:
+    """An element of the tree; children are elements, comments and text (with entities resolved)."""
+
+    __slots__ = ("attributes", "children", "line", "origin", "tag")
+
+    def __init__(self, tag: str, attributes: Mapping[str, str], line: int, origin: Origin) -> None:
+        self.tag = tag
+        self.attributes = dict(attributes)
+        self.children: list[Node] = []
+        self.line = line
+        self.origin = origin
+
+
+class Comment:
+    """A comment; Outlook's conditional ones matter."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+Node = Element | Comment | str
+
+
+def written(block: RawHtml | RawMjml) -> tuple[str, Origin]:
+    """The author's own markup and where it stands; MJML begins on the line after its container's."""
+    if isinstance(block, RawHtml):
+        return block.html, Origin(block.place.path, block.html, block.place, block.place.line, verbatim=True)
+    return block.source, Origin(block.place.path, block.source, block.place, block.place.line + 1, verbatim=True)
+
+
+def problem(origin: Origin, markup: str, line: int, message: str, hint: str = "") -> Problem:
+    """A problem at a line of rendered markup, placed in the template that made it."""
+    lines = markup.split("\n")
+    excerpt = lines[line - 1].strip() if line <= len(lines) else ""
+    at = origin.first_line + line - 1 if origin.verbatim else _likely_line(origin.source, excerpt, line)
+    if origin.block and not origin.verbatim:
+        message = f"{message} (building the block at {origin.block})"
+    return Problem(Place(origin.path, at), message, hint, _shorten(excerpt))
+
+
+def _shorten(excerpt: str, most: int = 160) -> str:
+    return excerpt if len(excerpt) <= most else f"{excerpt[:most]}…"
+
+
+def _likely_line(source: str, excerpt: str, line: int) -> int:
+    """The template's line that most likely gave a rendered line; rendering moves lines, but keeps their words."""
+    import difflib
+
+    lines = [each.strip() for each in source.split("\n")]
+    if line <= len(lines) and lines[line - 1] == excerpt:
+        return line
+    scores = [
+        difflib.SequenceMatcher(None, each, excerpt[:400], autojunk=False).ratio() if each else 0.0 for each in lines
+    ]
+    best = max(range(len(scores)), key=lambda index: (scores[index], -abs(index - line + 1)))
+    return best + 1 if scores[best] > 0 else min(line, len(lines))
+
+
+def parse(markup: str, origin: Origin) -> list[Node]:
+    """The nodes of rendered markup.
+
+    Raises ``BadInput`` naming the template's line, the author's block and the offending excerpt.
+    """
+    return _Reader(_UNPRINTABLE.sub("", markup), origin).read()
+
+
+class _Reader:
+    """One pass of the XML parser over one piece of markup."""
+
+    def __init__(self, markup: str, origin: Origin) -> None:
+        self.markup, self.origin = markup, origin
+        self.root = Element("", {}, 1, origin)
+        self.open = [self.root]
+        self.parser = parser = expat.ParserCreate(encoding="utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.CharacterDataHandler = self.text
+        parser.CommentHandler = self.comment
+        parser.StartDoctypeDeclHandler = self.doctype
+
+    def read(self) -> list[Node]:
+        try:
+            self.parser.Parse(f"<fragment>{_resolve(self.markup)}</fragment>".encode(), True)  # noqa: FBT003 - expat takes it by position only
+        except expat.ExpatError as error:
+            raise BadInput([self.explain(error)]) from None
+        return self.root.children
+
+    def explain(self, error: expat.ExpatError) -> Problem:
+        reason = expat.ErrorString(error.code)
+        inner = self.open[-1]
+        if inner is not self.root and reason in {"mismatched tag", "no element found", "unclosed token"}:
+            reason = (
+                f"<{inner.tag}> is opened here on line {inner.line} of the rendered block and not closed before this"
+            )
+        elif reason == "mismatched tag":
+            reason = "this closes a tag that was never opened"
+        return problem(
+            self.origin,
+            self.markup,
+            error.lineno,
+            f"this is not well-formed: {reason}",
+            "Close every tag, quote every attribute, and write & as &amp; and < as &lt;.",
+        )
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self.open) == 1 and tag == "fragment" and self.parser.CurrentByteIndex == 0:
+            return
+        line = self.parser.CurrentLineNumber
+        if len(self.open) > DEPTH:
+            raise BadInput(
+                [problem(self.origin, self.markup, line, f"elements are nested more than {DEPTH} deep", "Nest less.")]
+            )
+        element = Element(tag, attributes, line, self.origin)
+        self.open[-1].children.append(element)
+        self.open.append(element)
+
+    def end(self, _tag: str) -> None:
+        if len(self.open) > 1:
+            self.open.pop()
+
+    def text(self, text: str) -> None:
+        self.open[-1].children.append(text)
+
+    def comment(self, text: str) -> None:
+        self.open[-1].children.append(Comment(text))
+
+    def doctype(self, *_: object) -> None:
+        raise BadInput(
+            [problem(self.origin, self.markup, self.parser.CurrentLineNumber, "a document type may not stand here")]
+        )
+
+
+def _resolve(markup: str) -> str:
+    """Named entities as numbers, because XML knows five of them only."""
+    if "&" not in markup:
+        return markup
+    from html.entities import html5
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] in _XML_NAMES:
+            return found[0]
+        return "".join(f"&#{ord(char)};" for char in html5.get(f"{found[1]};", "")) or found[0]
+
+    return _NAMED.sub(number, markup)

@@ -1,0 +1,205 @@
+"""Opening the database, and the only two ways to talk to it: ``read`` and ``write``.
+
+SQLite runs in WAL mode with ``synchronous=FULL`` and a busy time-out. The driver's own
+transactions are off: every write begins with ``BEGIN IMMEDIATE``, because a deferred
+read-then-write fails as "locked" at once, and DDL must roll back with the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.config import display
+from newsletter.errors import BadInput, NewsletterError, TryLater, Unwritable
+from newsletter.files import make_folder, writing
+from newsletter.store import migrate
+from newsletter.store.tables import meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_SECONDS = 15.0
+"""How long a statement waits for another process's write before it gives up."""
+
+_PAUSE = 0.02
+
+
+class Session:
+    """One connection for several transactions in turn; its temporary tables end with it."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view for the block; it blocks nobody, and may fill temporary tables."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back by an exception."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def detach(self) -> None:
+        """Keep this connection from going back to the others."""
+        self._connection.detach()
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with translated(self._path):
+            self._connection.exec_driver_sql(begin)
+            try:
+                yield self._connection
+                self._connection.exec_driver_sql("COMMIT")
+            finally:
+                self._connection.rollback()
+
+
+class Database:
+    """One open database; safe to share between threads, not between processes."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self.path = path
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view for the block; it blocks nobody."""
+        with self._pooled() as session, session.read() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back by an exception."""
+        with self._pooled() as session, session.write() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """A connection of one's own, closed at the end of the block."""
+        with self._pooled() as session:
+            session.detach()
+            yield session
+
+    @contextlib.contextmanager
+    def _pooled(self) -> Iterator[Session]:
+        with translated(self.path), self._engine.connect() as connection:
+            yield Session(connection, self.path)
+
+    def instance(self) -> str:
+        """This ledger's id, made with the database."""
+        with self.read() as connection:
+            return str(connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one())
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open the SQLite file, making it (0600, in a folder of 0700) or migrating it first if needed.
+
+    Raises ``Unwritable``, ``TryLater`` when another process holds it, or ``BadInput`` when it was
+    made by a newer version or isn't a database.
+    """
+    make_folder(path.parent, mode=0o700)
+    # Only a new file is opened here: closing a descriptor of one that SQLite has open in this
+    # process would drop its locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    with writing(path), contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        pool_size=32,
+        max_overflow=32,
+        hide_parameters=True,  # people's addresses belong in no traceback
+    )
+    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, busy_seconds))
+    try:
+        with translated(path):
+            migrate.bring_up_to_date(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine, path)
+
+
+def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Set a new connection up: WAL, every commit on the disk before it returns, foreign keys on."""
+    connection.isolation_level = None
+    deadline = time.monotonic() + busy_seconds
+    while (mode := _journal(connection, deadline)) is None:
+        time.sleep(_PAUSE)
+    if mode != "wal":
+        message = "the disk cannot hold the database: it does not allow a write-ahead log"
+        raise Unwritable(message, hint="Keep the workspace on a local disk, not on a network share.")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _journal(connection: sqlite3.Connection, deadline: float) -> str | None:
+    """The journal mode after asking for WAL, or ``None`` when another process is in the way.
+
+    SQLite doesn't wait for the busy time-out here, so two processes that make one file at once
+    would otherwise fail.
+    """
+    try:
+        return str(connection.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if _code(error) not in _BUSY or time.monotonic() > deadline:
+            raise
+        return None
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn the driver's errors into ours, with what to do."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        ours = _ours(_code(getattr(error, "orig", None) or error), display(path))
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _code(error: BaseException) -> int:
+    """SQLite's primary result code, https://www.sqlite.org/rescode.html; 0 without one."""
+    return int(getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_UNWRITABLE = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it is read-only",
+    sqlite3.SQLITE_PERM: "access is denied",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+}
+
+
+def _ours(code: int, path: str) -> NewsletterError | None:
+    if code in _BUSY:
+        message = f"{path}: another process holds the database"
+        return TryLater(message, hint="Wait for it to finish, then run the same command again.")
+    if code in _UNWRITABLE:
+        message = f"{path}: the database cannot be written: {_UNWRITABLE[code]}"
+        hint = "Free some space or mend the permissions, then run the same command again. Nothing is half written."
+        return Unwritable(message, hint=hint)
+    if code == sqlite3.SQLITE_NOTADB:
+        return BadInput(f"{path}: this file is not a database", hint="Move it away, or put a backup in its place.")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return Unwritable(f"{path}: the database is damaged", hint="Put a backup in its place.")
+    return None

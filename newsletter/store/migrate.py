@@ -1,0 +1,112 @@
+"""Bringing a database's schema up to date, in one transaction, with a copy kept of what was there.
+
+Alembic is imported only when there is something to do: it costs more than most commands.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.config import display
+from newsletter.errors import BadInput
+from newsletter.files import writing
+from newsletter.store import clock
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection, Engine
+
+REVISIONS = ("0001",)
+"""Every version of the schema, oldest first; a test compares it with ``migrations/versions``."""
+
+HEAD = REVISIONS[-1]
+"""The version this program works with."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.utcnow) -> None:
+    """Migrate the database to ``HEAD``, or return at once when it is there already.
+
+    Several processes may do this at once: one migrates, the others wait for it. Raises
+    ``BadInput``, with nothing touched, when a newer version or another program made the file.
+    """
+    with engine.connect() as connection:
+        if _known(connection) == HEAD:
+            return
+        connection.rollback()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            version = _known(connection)
+            if version != HEAD:
+                if version is not None:
+                    _back_up(connection, version, now())
+                _upgrade(connection)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def _known(connection: Connection) -> str | None:
+    """The schema's version, ``None`` for an empty file."""
+    version = _version(connection)
+    if version in REVISIONS:
+        return version
+    path = display(Path(connection.engine.url.database or ""))
+    if version is not None:
+        message = f"{path}: this database was made by a newer version of newsletter (schema {version})"
+        raise BadInput(message, hint=f"Update the program: this one knows schemas up to {HEAD}. Nothing was changed.")
+    if inspect(connection).get_table_names():
+        message = f"{path}: this database belongs to another program"
+        raise BadInput(message, hint="Move it away; newsletter makes its own. Nothing was changed.")
+    return None
+
+
+def _version(connection: Connection) -> str | None:
+    try:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError:
+        if inspect(connection).has_table("alembic_version"):
+            raise
+        return None
+    return None if found is None else str(found)
+
+
+def _back_up(connection: Connection, version: str, moment: dt.datetime) -> None:
+    """Copy the file as it was before the migration to ``<name>.<version>-<time>.bak`` beside it.
+
+    The caller's write lock keeps others out; a second connection reads what is committed.
+    """
+    path = Path(connection.engine.url.database or "")
+    kept = path.with_name(f"{path.name}.{version}-{moment:%Y%m%dT%H%M%SZ}.bak")
+    half = kept.with_name(f"{kept.name}.part")
+    with writing(kept):
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(half)) as target:
+            source.backup(target)
+        with writing(kept):
+            half.replace(kept)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _upgrade(connection: Connection) -> None:
+    """Run Alembic inside the open transaction; it neither commits nor prints."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
