@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import itertools
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -89,9 +88,10 @@ CITIES = ["Lisbon", "Hamburg", "Oslo", "Lagos", "Kyoto", "Quebec", "Valparaíso"
 
 def rows(number: int) -> Iterator[tuple[str, str, str, str]]:
     """Address, first name (every ninth empty), last name, city."""
-    names = itertools.cycle(itertools.product(FIRST, LAST))
-    for index, (first, last) in zip(range(number), names, strict=False):
-        yield f"reader{index:07d}@example.org", "" if index % 9 == 8 else first, last, CITIES[index % len(CITIES)]
+    for index in range(number):
+        first = FIRST[index % len(FIRST)] if index % 9 != 8 else ""
+        last = LAST[(index + index // len(FIRST)) % len(LAST)]
+        yield f"reader{index:07d}@example.org", first, last, CITIES[index % len(CITIES)]
 
 
 def write(number: int, file: TextIO) -> None:

@@ -89,7 +89,7 @@ def read(text: str, path: str, problems: list[Problem], *, first_line: int = 1) 
         return None if root is None else _Reader(path, first_line, problems).node(root)
     except MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, path, first_line))
-    except (YAMLError, ValueError, AssertionError, RecursionError) as error:
+    except (YAMLError, ValueError, LookupError, AssertionError, RecursionError) as error:
         # ruamel.yaml raises these for U+FFFE, "\\U00110000", %YAML 1.11 and very deep nesting.
         reason = str(error).partition("\n")[0]
         problems.append(Problem(Place(path, first_line), f"this cannot be read as YAML: {reason}"))

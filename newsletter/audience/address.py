@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -12,11 +11,8 @@ class BadAddress(ValueError):
     """The text is no address that mail can go to; the message says why."""
 
 
-class Address(NamedTuple):
-    """``text`` is what mail is sent to, ``key`` what tells two people apart."""
-
-    text: str
-    key: str
+Address = tuple[str, str]
+"""What mail is sent to, and the key that tells two people apart."""
 
 
 def parse(text: str) -> Address:
@@ -34,7 +30,7 @@ def parse(text: str) -> Address:
         reason = str(error).removesuffix(".")
         raise BadAddress(f"“{shown}” is not an address: {reason[:1].lower()}{reason[1:]}") from None
     address = f"{valid.local_part}@{valid.ascii_domain}"
-    return Address(address, _folded(address))
+    return address, _folded(address)
 
 
 def _folded(address: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from newsletter.audience.address import BadAddress, parse
 from newsletter.audience.status import RANK, read_flag, read_status
@@ -29,48 +29,51 @@ def guard(value: str) -> str:
 def unguard(cell: str) -> str:
     """The value of a cell: without the space around it, and without the apostrophe of ``guard``."""
     value = cell.strip()
-    return value[1:].strip() if value[:1] == "'" and _GUARDED.match(value) else value
+    return value[1:].strip() if _GUARDED.match(value) else value
 
 
 class Refused(ValueError):
     """A row that cannot be taken; the message says why."""
 
 
-class Entry(NamedTuple):
-    """One row as a person; ``patch`` is JSON, null for a value that is blank in the file."""
+Entry = tuple[int, str, str | None, str, int]
+"""One row as a person: line, key, address unless it equals the key, fields as JSON, the status's rank.
 
-    address: str
-    key: str
-    patch: str
-    rank: int
+A value that is blank in the file is null in the JSON.
+"""
 
 
-def entry_reader(columns: Sequence[Column]) -> Callable[[Sequence[str], str], Entry]:
-    """How the cells of a row are read, given what is wrong with its form; the result raises ``Refused``."""
+def entry_reader(columns: Sequence[Column]) -> Callable[[int, Sequence[str], str], Entry]:
+    """How a row is read: its line, its cells, what is wrong with its form; the result raises ``Refused``."""
     width = len(columns)
     email = next(column.index for column in columns if column.role == "email")
     fields = [column for column in sorted(columns, key=lambda each: each.name) if column.role == "field"]
-    members = [(c.index, f"{',' if n else ''}{encode_basestring(c.name)}:") for n, c in enumerate(fields)]
+    indexes = [column.index for column in fields]
+    form = "{" + ",".join(f"{encode_basestring(column.name)}:%s" for column in fields) + "}"
     statuses = [column for column in columns if column.role in {"status", "flag"}]
     unnamed = [column for column in columns if column.role == "unnamed"]
 
-    def read(cells: Sequence[str], fault: str) -> Entry:
+    def read(line: int, cells: Sequence[str], fault: str) -> Entry:
         if fault or len(cells) != width:
             raise Refused(fault or _length(len(cells), width))
         if unnamed:
             _refuse_unnamed(cells, unnamed)
+        text = cells[email].strip()
         try:
-            address, key = parse(unguard(cells[email]))
+            address, key = parse(unguard(text) if text[:1] == "'" else text)
         except BadAddress as error:
             raise Refused(str(error)) from None
-        patch = ""
-        for index, member in members:
-            value = unguard(cells[index])
-            patch += member + (encode_basestring(value) if value else "null")
         rank = max(_rank(cells[column.index], column) for column in statuses) if statuses else 0
-        return Entry(address, key, f"{{{patch}}}", rank)
+        patch = form % tuple([_json(cells[index].strip()) for index in indexes])
+        return line, key, None if address == key else address, patch, rank
 
     return read
+
+
+def _json(text: str) -> str:
+    if not text:
+        return "null"
+    return encode_basestring(unguard(text) if text[0] == "'" else text)
 
 
 def _length(found: int, width: int) -> str:

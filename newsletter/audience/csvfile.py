@@ -9,8 +9,9 @@ import hashlib
 import io
 import itertools
 import re
+import shlex
 from functools import partial
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from newsletter.audience import names
 from newsletter.config import display
@@ -26,10 +27,8 @@ LONGEST_LINE = 1 << 20
 
 _BLOCK = 1 << 17
 _DELIMITERS = ",;\t"
+_SEPARATOR = re.compile(r"sep=([^\r\n])\r?\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_BARE_RETURN = "a line ends with a bare carriage return, or one stands outside quotes"
-_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-
 
 Row = tuple[int, list[str], str]
 """One row as read: its first physical line, its cells, and what is wrong with its form."""
@@ -44,28 +43,27 @@ class CsvFile:
 
     def __init__(self, path: Path, binary: IO[bytes], advance: Callable[[int], None]) -> None:
         self.shown = display(path)
-        self.raw: list[bytes] = []
-        self._hash = hashlib.sha256()
-        self._bytes = io.BufferedReader(_Counted(binary, self._hash.update, advance), _BLOCK)
-        self._above = 0
-        first = self._first_line()
-        self._lines = itertools.chain([first], self._lines_from(self._above + 2))
-        self.delimiter = self._delimiter(first)
+        self._lines = _Lines(self.shown, binary, advance)
+        self.raw = self._lines.raw
+        first, separator = self._heading()
+        self._first = 2 if separator else 1
+        self.delimiter = separator or _sniff(first)
+        lines = itertools.chain([first], self._lines)
+        self._reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         self.header = self._read_header()
         self.header_raw = b"".join(self.raw)
 
     @property
     def sha256(self) -> str:
         """The hash of what was read so far; after the last row, of the whole file."""
-        return self._hash.hexdigest()
+        return self._lines.hash.hexdigest()
 
     def rows(self) -> Iterator[Row]:
         """Every row below the heading; blank ones are passed over."""
         reader = self._reader
-        above = self._above + 1
         while True:
             self.raw.clear()
-            line = above + reader.line_num
+            line = self._first + reader.line_num
             try:
                 cells = next(reader)
             except StopIteration:
@@ -77,53 +75,57 @@ class CsvFile:
             if text and not text.isspace():
                 yield line, cells, "" if text.isprintable() else _control(text)
 
-    def _first_line(self) -> str:
-        """The heading line, below a ``sep=;`` that Excel writes for itself."""
-        lines = self._lines_from(1)
-        first = next(lines, None)
-        if first is None:
-            hint = "It needs a heading line and a row for each person."
-            raise BadInput(f"{self.shown}: the file is empty", hint=hint)
-        if _SEPARATOR.fullmatch(first):
+    def _heading(self) -> tuple[str, str]:
+        """The heading's first line, and the delimiter that Excel may tell above it (``sep=;``)."""
+        separator = ""
+        for line in self._lines:
+            found = _SEPARATOR.fullmatch(line)
+            if separator or not found:
+                return line, separator
+            separator = found[1]
             self.raw.clear()
-            self._above = 1
-            self._separator = first[4]
-            return next(lines, "")
-        return first
+        hint = "It needs a heading line and a row for each person."
+        raise BadInput(f"{self.shown}: the file is empty", hint=hint)
+
+    def _read_header(self) -> tuple[str, ...]:
+        try:
+            header = next(self._reader, [])
+        except csv.Error as error:
+            raise _unreadable(self.shown, self._fault(str(error), self._first), "Mend it.", self._first) from None
+        if fault := _control("".join(header)):
+            raise _unreadable(self.shown, f"in the heading line, {fault}", "Remove it.", self._first)
+        return tuple(header)
 
     def _fault(self, message: str, line: int) -> str:
         """Why the csv module gave up on a row; raises where the rows below cannot be told apart either."""
         if "unexpected end of data" in message:
-            raise self._unreadable(
-                "a quote is opened here and never closed", 'Close it, or write "" for a quote inside a value.', line
-            )
+            hint = 'Close it, or write "" for a quote inside a value.'
+            raise _unreadable(self.shown, "a quote is opened in this row and never closed", hint, line)
         if "field larger" in message:
-            raise self._unreadable(
-                f"a value is longer than {csv.field_size_limit():,} characters; is a quote left open?",
-                "Close the quote, or shorten the value.",
-                line,
-            )
+            longest = f"{csv.field_size_limit():,}"
+            hint = "Close the quote, or shorten the value."
+            message = f"a value in this row is longer than {longest} characters; is a quote left open?"
+            raise _unreadable(self.shown, message, hint, line)
         if "new-line character" in message:
-            return _BARE_RETURN
+            return "a carriage return stands outside quotes"
         return 'text follows a closing quote; write "" for a quote inside a value'
 
-    def _unreadable(self, message: str, hint: str, line: int, col: int = 1) -> BadInput:
-        return BadInput([Problem(Place(self.shown, line, col), message, hint)])
 
-    def _read_header(self) -> tuple[str, ...]:
-        line = self._above + 1
-        try:
-            header = next(self._reader, [])
-        except csv.Error as error:
-            raise self._unreadable(self._fault(str(error), line), "Mend the heading line.", line) from None
-        if fault := _control("".join(header)):
-            raise self._unreadable(f"in the heading line, {fault}", "Remove it.", line)
-        return tuple(header)
+class _Lines:
+    """The physical lines of a file as text; their bytes gather in ``raw``, their hash in ``hash``."""
 
-    def _lines_from(self, number: int) -> Iterator[str]:
-        """Physical lines as text; each is kept in ``raw`` until the row is done."""
+    def __init__(self, shown: str, binary: IO[bytes], advance: Callable[[int], None]) -> None:
+        self.hash = hashlib.sha256()
+        self.raw: list[bytes] = []
+        self._shown = shown
+        self._lines = self._read(io.BufferedReader(_Counted(binary, self.hash.update, advance), _BLOCK))
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def _read(self, file: io.BufferedReader) -> Iterator[str]:
         keep = self.raw.append
-        for line in iter(partial(self._bytes.readline, LONGEST_LINE), b""):
+        for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
             content = self._without_mark(line) if number == 1 else line
             keep(content)
             try:
@@ -132,23 +134,24 @@ class CsvFile:
                 raise self._not_utf8(content, error.start, number) from None
             if len(line) == LONGEST_LINE:
                 hint = "Save the file with ordinary line ends." if b"\r" in line else "Is this a CSV file?"
-                raise self._unreadable(f"the line is longer than {LONGEST_LINE:,} bytes", hint, number)
+                raise _unreadable(self._shown, f"the line is longer than {LONGEST_LINE:,} bytes", hint, number)
             yield text
-            number += 1
 
     def _without_mark(self, line: bytes) -> bytes:
-        for mark, name in _ENCODINGS.items():
-            if line.startswith(mark):
-                raise self._unreadable(f"the file is {name}, not UTF-8", self._convert(name), 1)
+        if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise _unreadable(self._shown, "the file is UTF-16, not UTF-8", self._convert("UTF-16"), 1)
         return line.removeprefix(codecs.BOM_UTF8)
 
     def _not_utf8(self, line: bytes, at: int, number: int) -> BadInput:
-        col = len(line[:at].decode()) + 1
         message = f"this is not UTF-8 (byte 0x{line[at]:02X}); it may be Latin-1, which Excel calls “CSV” without UTF-8"
-        return self._unreadable(message, self._convert("WINDOWS-1252"), number, col)
+        return _unreadable(self._shown, message, self._convert("WINDOWS-1252"), number, len(line[:at].decode()) + 1)
 
     def _convert(self, encoding: str) -> str:
-        return f"Convert it: iconv -f {encoding} -t UTF-8 {self.shown} > utf8.csv"
+        return f"Convert it: iconv -f {encoding} -t UTF-8 {shlex.quote(self._shown)} > utf8.csv"
+
+
+def _unreadable(path: str, message: str, hint: str, line: int, col: int = 1) -> BadInput:
+    return BadInput([Problem(Place(path, line, col), message, hint)])
 
 
 @contextlib.contextmanager
@@ -161,7 +164,7 @@ def opened(path: Path, advance: Callable[[int], None]) -> Iterator[CsvFile]:
         binary = path.open("rb", buffering=0)
     except OSError as error:
         reason = (
-            "there is no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+            "there is no such file" if isinstance(error, FileNotFoundError) else f"it cannot be read: {error.strerror}"
         )
         raise BadInput(f"{display(path)}: {reason}", hint="Name a CSV file to import.") from None
     with binary:
@@ -178,10 +181,8 @@ def _sniff(line: str) -> str:
     """The delimiter of a heading line: one that lays the address bare, else one that makes most columns."""
 
     def merit(delimiter: str) -> tuple[bool, int]:
-        with contextlib.suppress(csv.Error):
-            headers = next(csv.reader([line], delimiter=delimiter), [])
-            return len(headers) > 1 and any(map(names.is_email, headers)), len(headers)
-        return False, 0
+        headers = next(csv.reader([line], delimiter=delimiter), [])
+        return len(headers) > 1 and any(map(names.is_email, headers)), len(headers)
 
     return max(_DELIMITERS, key=merit)
 
@@ -199,9 +200,9 @@ class _Counted(io.RawIOBase):
         """Always."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffered reader gives a view
         """Fill ``buffer``; the number of bytes."""
-        count = self._raw.readinto(buffer)  # type: ignore[attr-defined]
+        count = int(self._raw.readinto(buffer))  # type: ignore[attr-defined]  # a raw file has it
         self._digest(memoryview(buffer)[:count])
         self._advance(count)
-        return int(count)
+        return count

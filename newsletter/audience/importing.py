@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, insert, select
 
 from newsletter.audience import csvfile, staging
-from newsletter.audience.cells import Refused, entry_reader
+from newsletter.audience.cells import Entry, Refused, entry_reader
 from newsletter.audience.columns import NO_WISHES, Wishes, read_columns
 from newsletter.audience.plan import Plan, read_plan
 from newsletter.audience.refusedfile import check_free, refused_file
@@ -90,8 +90,8 @@ def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -
     with session.read() as connection:
         staging.create(connection)
     read = entry_reader(columns)
-    rows: list[tuple[object, ...]] = []
-    bad: list[tuple[object, ...]] = []
+    rows: list[Entry] = []
+    bad: list[tuple[int, str, bytes]] = []
     empty = True
 
     def flush() -> None:
@@ -103,8 +103,7 @@ def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -
     for line, cells, fault in file.rows():
         empty = False
         try:
-            address, key, patch, rank = read(cells, fault)
-            rows.append((line, key, None if key == address else address, patch, rank))
+            rows.append(read(line, cells, fault))
         except Refused as error:
             bad.append((line, str(error), b"".join(file.raw)))
         if len(rows) + len(bad) >= _BLOCK:
@@ -113,7 +112,7 @@ def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -
         raise BadInput(f"{file.shown}: there are no rows below the heading line", hint="Is this the right file?")
     flush()
     with session.read() as connection:
-        staging.gather(connection)
+        staging.gather(connection, ranked=any(column.role in {"status", "flag"} for column in columns))
 
 
 def _any_refused(session: Session) -> bool:

@@ -69,11 +69,11 @@ def address_of(text: str) -> Address:
 
 def find(connection: Connection, text: str) -> Person:
     """The person with this address; ``BadInput`` when nobody has it."""
-    address = address_of(text)
-    found = _by_key(connection, address)
+    address, key = address_of(text)
+    found = _by_key(connection, key)
     if found is None:
         hint = "Look with: newsletter subscribers list --search TEXT"
-        raise BadInput(f"nobody on the list has the address {address.text}", hint=hint)
+        raise BadInput(f"nobody on the list has the address {address}", hint=hint)
     return found
 
 
@@ -88,15 +88,15 @@ def add(connection: Connection, text: str, fields: Mapping[str, str], *, source:
 
     A blank value takes the field away. Raises ``Blocked`` for a person who must not be mailed.
     """
-    address = address_of(text)
+    address, key = address_of(text)
     given = check_fields(fields)
-    before = _by_key(connection, address)
+    before = _by_key(connection, key)
     stamp = clock.stamp(now)
     if before is None:
-        row = {"address": address.text, "key": address.key, "status_at": stamp, "created_at": stamp}
+        row = {"address": address, "key": key, "status_at": stamp, "created_at": stamp}
         consent = {"consent_source": source, "consent_at": stamp, "fields": _json(given)}
         connection.execute(insert(person).values(**row, **consent))
-        after = find(connection, address.text)
+        after = find(connection, address)
         _event(connection, after.id, stamp, CONSENT, source)
         return Change(None, after)
     if before.status != ACTIVE:
@@ -108,7 +108,7 @@ def add(connection: Connection, text: str, fields: Mapping[str, str], *, source:
     if merged != _json(before.fields):
         connection.execute(update(person).where(person.c.id == before.id).values(fields=merged))
         _event(connection, before.id, stamp, EDITED, source)
-    return Change(before, find(connection, address.text))
+    return Change(before, find(connection, address))
 
 
 def unsubscribe(connection: Connection, text: str, *, reason: str, now: dt.datetime) -> Change:
@@ -146,8 +146,8 @@ def check_fields(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: value.strip() for name, value in fields.items()}
 
 
-def _by_key(connection: Connection, address: Address) -> Person | None:
-    row = connection.execute(select(*COLUMNS).where(person.c.key == address.key)).first()
+def _by_key(connection: Connection, key: str) -> Person | None:
+    row = connection.execute(select(*COLUMNS).where(person.c.key == key)).first()
     return of_row(row) if row else None
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from newsletter.audience.columns import Column
 
 EXAMPLES = 3
-LISTED = 20
+LISTED = 1_000
 """How many refused rows a plan names."""
+
+_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Plan:
 
     def refusal_error(self) -> BadInput:
         """The refused rows with their places; the last one says how to go on."""
-        problems = [Problem(Place(self.file, each.line), each.reason) for each in self.refusals]
+        problems = [Problem(Place(self.file, each.line), each.reason) for each in self.refusals[:_TOLD]]
         more = self.refused - len(problems)
         hint = "Nothing was imported. Mend these rows, or leave them out with --skip-bad FILE."
         if more:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from newsletter.audience.cells import Entry
+
 _temporary = MetaData()
 _PREFIXES = ["TEMPORARY"]
 
@@ -99,7 +101,7 @@ def create(connection: Connection) -> None:
     _temporary.create_all(connection, checkfirst=False)
 
 
-def add(connection: Connection, rows: Sequence[tuple[Any, ...]], bad: Sequence[tuple[Any, ...]]) -> None:
+def add(connection: Connection, rows: Sequence[Entry], bad: Sequence[tuple[int, str, bytes]]) -> None:
     """Stage a block of sound and of refused rows."""
     if rows:
         connection.exec_driver_sql(_STAGE, list(rows))
@@ -107,15 +109,14 @@ def add(connection: Connection, rows: Sequence[tuple[Any, ...]], bad: Sequence[t
         connection.exec_driver_sql(_REFUSED, list(bad))
 
 
-def gather(connection: Connection) -> None:
-    """Reduce the staged rows to one for each address.
+def gather(connection: Connection, *, ranked: bool) -> None:
+    """Reduce the staged rows to one for each address; ``ranked`` when the file tells a status.
 
     With a lone ``min()``, SQLite takes the other columns from the row that has the minimum
     (https://www.sqlite.org/lang_select.html#bareagg); one sort serves a list of any size.
     """
-    gravest = case(
-        *((func.sum(stage.c.rank == rank) > 0, rank) for rank in sorted(RANK.values(), reverse=True)), else_=0
-    )
+    graver = [(func.sum(stage.c.rank == rank) > 0, rank) for rank in sorted(RANK.values(), reverse=True)]
+    gravest = case(*graver, else_=0) if ranked else literal(0)
     columns = (stage.c.key, func.min(stage.c.line), stage.c.address, stage.c.patch, gravest, func.count())
     each = select(*columns).group_by(stage.c.key).order_by(stage.c.key)
     connection.execute(insert(incoming).from_select(["key", "line", "address", "patch", "rank", "times"], each))
@@ -171,10 +172,11 @@ def apply(connection: Connection, *, now: str, consent: str, reason: str, detail
 
 
 def _insert_new(connection: Connection, *, now: str, consent: str, reason: str) -> None:
+    blank = func.instr(incoming.c.patch, ":null") > 0
     values = {
         "address": func.coalesce(incoming.c.address, incoming.c.key),
         "key": incoming.c.key,
-        "fields": func.json_patch("{}", incoming.c.patch),
+        "fields": case((blank, func.json_patch("{}", incoming.c.patch)), else_=incoming.c.patch),
         "status": _status_of(incoming.c.rank),
         "status_at": literal(now),
         "status_reason": case((incoming.c.rank > 0, reason), else_=""),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-import signal
 import sys
-import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -156,7 +154,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no fault of the command's.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 141  # as if SIGPIPE had ended it: 128 + 13
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _report(Unwritable(f"{where}{error.strerror or error}"), verbose=verbose)
@@ -180,5 +178,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _report(error: NewsletterError, *, verbose: bool) -> int:
     click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
     if verbose:
+        import traceback
+
         traceback.print_exc()
     return error.exit_code

@@ -96,8 +96,9 @@ def _counts(plan: Plan) -> None:
         _count(f"Left {status}", number, examples[status], fg="yellow")
     _count("Repeated", plan.repeated, examples["repeated"], fg="yellow")
     _count("Refused", plan.refused, (), fg="red")
-    for status, number in plan.not_mailed.items():
-        output.say(f"\n  {number:,} of the new and changed come as {status}: they get no mail.")
+    if plan.not_mailed:
+        listed = " and ".join(f"{number:,} {status}" for status, number in plan.not_mailed.items())
+        output.say(f"\n  Of the new and changed, {listed} will get no mail.")
 
 
 def _count(label: str, number: int, examples: Sequence[Example], **style: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def _manifest(edition: Edition, built: Mapping[str, bytes]) -> bytes:
 def write(target: Path, built: Mapping[str, bytes]) -> None:
     """Put a whole build in place of the last one; what stood there stays until the new one is complete."""
     files.make_folder(target.parent)
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     old = fresh.with_suffix(".old")
     with files.writing(target):
         try:

@@ -32,19 +32,20 @@ title: {title}
 # The grey line that inboxes show behind the subject: 40 to 100 characters that make one want to read on.
 preheader: ""
 
-# date: {date}              the folder's date when left out; with a time: {date}T08:00
-# number: 1                     the issue's number
-# place: Hamburg                where it was written
-# kicker: Field notes           a word or two above the headline
+# Take the first # away from what you need:
+# date: {date}    # the folder's date when left out; with a time: {date}T08:00
+# number: 1    # the issue's number
+# place: Hamburg    # where it was written
+# kicker: Field notes    # a word or two above the headline
 # dek: One sentence below the headline, with *emphasis* if you like.
-# authors: [Ada Moreno]         one name, or a list
+# authors: [Ada Moreno]    # one name, or a list
 # credits: ["Pictures: [A. Person](https://example.org)"]
-# lang: {lang}                      the language, such as en, de or pt-BR
-# theme: {theme}                a folder in templates/
-# from: {sender}
-# reply_to: editors@example.org
-# canonical_url: https://example.org/where-this-first-appeared
-# data: figures.yaml            values for {{{{ data.key }}}}: a YAML or JSON file beside this one, or a list of them
+# lang: {lang}    # the language, such as en, de or pt-BR
+# theme: {theme}    # a folder in templates/
+# from: {sender}    # the sender of this issue
+# reply_to: editors@example.org    # where answers go
+# canonical_url: https://example.org/first    # where this first appeared
+# data: figures.yaml    # values for {{{{ data.key }}}}: a YAML or JSON file beside this one, or a list of them
 ---
 
 Write here, in Markdown. A picture lies beside this file and stands in a paragraph of its own:

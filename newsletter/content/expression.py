@@ -37,6 +37,7 @@ def _grammar() -> Environment:
     return Environment(autoescape=True)
 
 
+@functools.lru_cache(256)
 def parse(source: str) -> tuple[str, tuple[Filter, ...]]:
     """The name (``data.x`` for the issue's data) and the filters of ``{{ … }}``.
 

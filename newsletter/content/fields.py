@@ -76,23 +76,28 @@ class Fields:
 
     def literal(self, lifted: str) -> str:
         """Code: everything as the author wrote it."""
-        return MARK.sub(lambda found: self._pieces[number(found)].source, lifted)
+        return MARK.sub(lambda found: self._piece(number(found)).source, lifted)
 
     def refuse(self, lifted: str, what: str, hint: str = "") -> bool:
         """Report every field in ``lifted``, where ``what`` says it may not stand; whether there was one."""
-        pieces = [self._pieces[number(found)] for found in MARK.finditer(lifted)]
+        pieces = [self._piece(number(found)) for found in MARK.finditer(lifted)]
         self.problems += [Problem(piece.place, f"a merge field may not stand {what}", hint) for piece in pieces]
         return bool(pieces)
 
     def settle(self, index: int) -> int | str:
         """What a lifted piece stands for: an index into ``found``, or text that is fixed already."""
+        if index >= len(self._pieces):
+            return "\ufffd"  # a character of ours that came through two layers of entities
         if index not in self._settled:
             self._settled[index] = self._decide(self._pieces[index])
         return self._settled[index]
 
     def place(self, index: int) -> Place:
         """Where a lifted piece stands."""
-        return self._pieces[index].place
+        return self._piece(index).place
+
+    def _piece(self, index: int) -> Piece:
+        return self._pieces[index] if index < len(self._pieces) else Piece("braces", "\ufffd", Place("?"))
 
     def is_link(self, index: int) -> bool:
         """Whether a lifted piece is one of the reserved links."""

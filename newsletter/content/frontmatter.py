@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from newsletter.config import KEYS
+from newsletter.content.source import forbidden
 from newsletter.errors import Problem
 from newsletter.headers import mailbox, unsafe
 from newsletter.model import Place
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 """What an issue's id looks like."""
 
+MISSING_ID = "It tells issues apart for ever: give it 6 to 64 letters, digits, - or _ that no other issue has."
+"""What to do about an issue without an id."""
+
 PERSONAL = ("subject", "preheader")
 """The keys whose text may hold merge fields."""
 
@@ -38,6 +42,7 @@ _LATER: Mapping[str, str] = {
     "utm": "Links stay as you write them; delete the key.",
 }
 _FENCE = re.compile(r"---[ \t]*")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}($|[T ]\d{2}:\d{2})")
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?!\d)")
 _EXAMPLE = "Begin the file with ---, then “id: …” and “title: …”, then --- again; `newsletter new` makes such a file."
 
@@ -101,16 +106,16 @@ def read_front(yaml: str | None, source: Source, folder: str, config: Config, pr
     reader = _Reader(mapped, source, problems, missing)
     reader.check_keys()
     id_ = reader.id()
-    title = reader.line("title", required="The first thing readers see, such as: title: What we saw at the harbour")
+    title = reader.needed("title", "The first thing readers see, such as: title: What we saw at the harbour")
     return Front(
         id=id_,
         title=title,
-        personal={"subject": reader.line("subject") or title, "preheader": reader.line("preheader")},
-        number=reader.line("number"),
+        personal={"subject": reader.text("subject") or title, "preheader": reader.text("preheader")},
+        number=reader.text("number"),
         date=reader.date(folder, config),
-        location=reader.line("place"),
-        kicker=reader.line("kicker"),
-        dek=reader.line("dek"),
+        location=reader.text("place"),
+        kicker=reader.text("kicker"),
+        dek=reader.text("dek"),
         authors=tuple(text for text, _ in reader.lines("authors")),
         credits=reader.lines("credits"),
         lang=reader.by_config("lang", config.lang),
@@ -157,36 +162,36 @@ class _Reader:
 
     # -- kinds of values --------------------------------------------------------------
 
-    def text(self, key: str) -> str:
+    def raw(self, key: str) -> str:
         node = self.node.get(key)
         return text_of(node, key, self.problems).strip() if node else ""
 
-    def line(self, key: str, required: str = "") -> str:
-        """One line that may become a header; ``required`` is the hint when it is missing."""
-        node, text = self.node.get(key), self.text(key)
-        if reason := unsafe(text):
+    def text(self, key: str) -> str:
+        """One line that may become a header."""
+        text = self.raw(key)
+        return text if self.fits(key, text, self.node.get(key)) else ""
+
+    def fits(self, key: str, text: str, node: Node | None) -> bool:
+        """Whether a value is free of line breaks and of what an escape in quotes can bring in; reported if not."""
+        bad = forbidden(text)
+        reason = unsafe(text) or (f"it holds a character that may not stand ({bad[0][1]})" if bad else "")
+        if reason:
             self.wrong(node, f"“{key}” cannot be used: {reason}", "Write it on one line, as plain words.")
-            return ""
-        if required and not text and self.missing and (node is None or isinstance(node, Scalar)):
-            self.wrong(node, f"“{key}” is missing", required)
-        return text
+        return not reason
+
+    def needed(self, key: str, hint: str) -> str:
+        """The same for a key that must be given."""
+        node = self.node.get(key)
+        if self.missing and (node is None or isinstance(node, Scalar)) and not self.raw(key):
+            self.wrong(node, f"“{key}” is missing", hint)
+        return self.text(key)
 
     def lines(self, key: str) -> tuple[tuple[str, Place], ...]:
         """A list of lines, or a single one, each with its place."""
         node = self.node.get(key)
-        if node is None:
-            return ()
-        nodes = node.items if isinstance(node, Listed) else (node,)
-        found = []
-        for each in nodes:
-            for text in texts_of(each, key, self.problems):
-                if reason := unsafe(text.strip()):
-                    self.wrong(
-                        each, f"“{key}” cannot be used: {reason}", "Write each entry on one line, as plain words."
-                    )
-                elif text.strip():
-                    found.append((text.strip(), each.place))
-        return tuple(found)
+        nodes = node.items if isinstance(node, Listed) else (node,) if node else ()
+        found = [(text.strip(), each) for each in nodes for text in texts_of(each, key, self.problems)]
+        return tuple((text, each.place) for text, each in found if text and self.fits(key, text, each))
 
     def by_config(self, key: str, default: str) -> str:
         """A value that follows the rule of the same key in ``newsletter.yaml``."""
@@ -217,20 +222,10 @@ class _Reader:
     # -- single keys --------------------------------------------------------------------
 
     def id(self) -> str:
-        node, text = self.node.get("id"), self.text("id")
-        if not text:
-            if self.missing and (node is None or isinstance(node, Scalar)):
-                self.wrong(
-                    node,
-                    "“id” is missing",
-                    "It tells issues apart for ever: give it 6 to 64 letters, digits, - or _ that no other issue has.",
-                )
-        elif not ID.fullmatch(text):
-            self.wrong(
-                node,
-                "“id” is 6 to 64 letters, digits, - or _",
-                "Copy it from what `newsletter new` wrote, or choose another.",
-            )
+        text = self.needed("id", MISSING_ID)
+        if text and not ID.fullmatch(text):
+            hint = "Copy it from what `newsletter new` wrote, or choose another."
+            self.wrong(self.node.get("id"), "“id” is 6 to 64 letters, digits, - or _", hint)
         return text
 
     def date(self, folder: str, config: Config) -> dt.datetime:
@@ -252,12 +247,14 @@ class _Reader:
 
 def moment(text: str) -> dt.datetime | None:
     """An ISO day or moment, perhaps without a zone; ``None`` for anything else."""
+    if not _ISO.match(text):
+        return None
     try:
         found = dt.datetime.fromisoformat(text)
-        found.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-    return found if re.match(r"\d{4}-\d{2}-\d{2}", text) and 1970 <= found.year <= 9998 else None
+    # Far from both ends of the calendar, so that no zone leads beyond them.
+    return found if 1970 <= found.year <= 9990 else None
 
 
 def _aware(moment_: dt.datetime, config: Config) -> dt.datetime:

@@ -13,9 +13,11 @@ from newsletter.personal import MARK, escape_html
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from newsletter.content.reading import Reading
+
+    Fault = tuple[str, int, str]  # message, offset, hint
 
 _SAME = (
     "strong", "em", "s", "sub", "sup", "mark", "u", "small", "kbd", "ins", "del", "abbr", "cite", "q", "var",
@@ -64,8 +66,11 @@ class InlineTag:
     title: str = ""
 
 
-def inline_tag(content: str, reading: Reading, place: Place) -> InlineTag | None:
-    """The tag that a piece of HTML in running text is; ``None`` for a comment, and for a problem, which is reported."""
+def inline_tag(content: str, reading: Reading, place: Place, refused: set[str]) -> InlineTag | None:
+    """The tag that a piece of HTML in running text is; ``None`` for a comment, and for a problem, which is reported.
+
+    ``refused`` remembers the tags that were refused in this text, so that their ends are not refused again.
+    """
     if content.startswith("<!--"):
         return None
     found = _TAG.fullmatch(content)
@@ -74,7 +79,9 @@ def inline_tag(content: str, reading: Reading, place: Place) -> InlineTag | None
         return None
     name = found[2].lower()
     if name not in INLINE and name != "br":
-        reading.wrong(place, f"the HTML tag <{name}> cannot stand in a text", _HINTS.get(name, _DEFAULT_HINT))
+        if not (found[1] and name in refused):
+            reading.wrong(place, f"the HTML tag <{name}> cannot stand in a text", _HINTS.get(name, _DEFAULT_HINT))
+        refused.add(name)
         return None
     if reading.fields.refuse(content, "inside an HTML tag"):
         return InlineTag(name, bool(found[1]))
@@ -130,22 +137,29 @@ def block(content: str, reading: Reading, line: int) -> str:
     return reading.fields.text(closed, escape_html)
 
 
-def _faults(content: str) -> Iterable[tuple[str, int, str]]:
-    """What is wrong with a block's tags: message, offset and hint."""
-    bare = re.sub(r"<!--.*?(?:-->|\Z)", lambda found: re.sub(r"[^\n]", " ", found[0]), content, flags=re.DOTALL)
+def _faults(content: str) -> Iterator[Fault]:
+    """What is wrong with a block of HTML."""
     # CommonMark lets a comment that is never closed swallow all that follows.
     if (opening := content.rfind("<!--")) >= 0 and "-->" not in content[opening:]:
         yield "this comment is never closed", opening, "Write --> behind it."
-    stack: list[tuple[str, int]] = []
-    for tag in _TAG.finditer(bare):
-        name = tag[2].lower()
-        if name not in _BLOCK:
+    bare = re.sub(r"<!--.*?(?:-->|\Z)", lambda found: re.sub(r"[^\n]", " ", found[0]), content, flags=re.DOTALL)
+    tags = [(each[2].lower(), each) for each in _TAG.finditer(bare)]
+    refused: set[str] = set()
+    for name, tag in tags:
+        if name in _BLOCK:
+            yield from () if tag[1] else _bad_attributes(name, tag)
+        elif not (tag[1] and name in refused):
+            refused.add(name)
             yield f"the HTML tag <{name}> cannot stand in a mail's text", tag.start(), _HINTS.get(name, _DEFAULT_HINT)
-            continue
-        if not tag[1]:
-            yield from _bad_attributes(name, tag)
-        if name in _VOID:
-            continue
+    yield from _unbalanced([(name, tag) for name, tag in tags if name in _BLOCK and name not in _VOID])
+    if (left := re.search(r"<[A-Za-z!?/]", _TAG.sub(lambda tag: " " * len(tag[0]), bare))) is not None:
+        yield "this is not HTML that mail can hold", left.start(), "Delete it, or write &lt; for the character itself."
+
+
+def _unbalanced(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Fault]:
+    ends = "A block of HTML ends at the first empty line"
+    stack: list[tuple[str, int]] = []
+    for name, tag in tags:
         if not tag[1]:
             stack.append((name, tag.start()))
             if len(stack) > 2 * DEEPEST:
@@ -154,23 +168,14 @@ def _faults(content: str) -> Iterable[tuple[str, int, str]]:
         elif stack and stack[-1][0] == name:
             stack.pop()
         else:
-            yield (
-                f"</{name}> closes nothing here",
-                tag.start(),
-                "A block of HTML ends at the first empty line, and its tags must close in order.",
-            )
+            yield f"</{name}> closes nothing here", tag.start(), f"{ends}, and its tags must close in order."
             return
     for name, offset in stack:
-        yield (
-            f"<{name}> is never closed in its block",
-            offset,
-            "A block of HTML ends at the first empty line: close the tag before it, or use a container.",
-        )
-    if (left := re.search(r"<[A-Za-z!?/]", _TAG.sub(lambda tag: " " * len(tag[0]), bare))) is not None:
-        yield "this is not HTML that mail can hold", left.start(), "Delete it, or write &lt; for the character itself."
+        hint = f"{ends}: close the tag before it, or use a container."
+        yield f"<{name}> is never closed in its block", offset, hint
 
 
-def _bad_attributes(name: str, tag: re.Match[str]) -> Iterable[tuple[str, int, str]]:
+def _bad_attributes(name: str, tag: re.Match[str]) -> Iterator[Fault]:
     known = _ATTRIBUTES.get(name, frozenset()) | _EVERYWHERE
     for found in _ATTRIBUTE.finditer(tag[3]):
         key, value = found[1].lower(), found[2] or found[3] or found[4] or ""

@@ -45,6 +45,7 @@ class InlineReader:
     place: Place
     room: int
     notes: bool = True
+    refused: set[str] = field(default_factory=set)
 
     def read(self, tokens: Iterable[Token] | None = None) -> Inlines:
         """The content of ``tokens``, or of the whole token."""
@@ -126,7 +127,7 @@ class InlineReader:
 
     def _html(self, stack: list[_Open], token: Token) -> None:
         place = self._at(token)
-        tag = html.inline_tag(token.content, self.reading, place)
+        tag = html.inline_tag(token.content, self.reading, place, self.refused)
         if tag is None:
             return
         if tag.name == "br":

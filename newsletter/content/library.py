@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.config import display
+from newsletter.content.frontmatter import MISSING_ID
 from newsletter.content.source import Source
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.config import Config
 
 FILE = "index.md"
@@ -60,18 +63,22 @@ def find_issue(config: Config, name: str | None = None) -> Path:
 
 
 def _as_path(config: Config, name: str) -> Path | None:
-    if "\0" in name:
-        message = "an issue's name cannot hold a NUL"
-        raise BadInput(message)
-    for path in (Path(name).expanduser(), config.root / name):
-        if path.name == FILE and path.is_file():
+    for path in (Path(name), config.root / name):
+        if path.name == FILE and _is(path.is_file):
             return path.parent.absolute()
-        if (path / FILE).is_file():
+        if _is((path / FILE).is_file):
             return path.absolute()
-    if Path(name).is_dir() and ("/" in name or Path(name).is_absolute()):
+    if "/" in name and _is(Path(name).is_dir):
         message = f"{display(Path(name))}: there is no {FILE} in this folder"
         raise BadInput(message, hint="Name an issue's folder, or make one with `newsletter new`.")
     return None
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (OSError, ValueError):  # the name is too long, or cannot be one
+        return False
 
 
 # -- ids ------------------------------------------------------------------------------
@@ -84,8 +91,7 @@ def check_ids(config: Config, folder: Path) -> None:
     """
     own, place = _id(folder)
     if not own:
-        hint = "It tells issues apart for ever: give it 6 to 64 letters, digits, - or _ that no other issue has."
-        raise BadInput((Problem(place, "“id” is missing", hint),))
+        raise BadInput((Problem(place, "“id” is missing", MISSING_ID),))
     here = folder.resolve()
     problems = []
     for other in all_issues(config):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _GAP = re.compile(r"[ \t]*")
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(=?)")
-_VALUE = re.compile(r"""(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<bare>[^\s"'{}=]+))""")
+_VALUE = re.compile(r"""(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<bare>[^\s"'{}]+))""")
 _ESCAPE = re.compile(r"\\(.)")
 
 

@@ -104,7 +104,13 @@ class Gallery:
                 raise Unusable("lies outside the issue's folder", "Copy it into the folder.")
             if os.path.lexists(path):
                 return path
+        raise Unusable("is missing", self._near(name))
+
+    def _near(self, name: str) -> str:
+        """What to do about a missing picture: the nearest name, whatever its capitals."""
         files = (each for each in self.folder.rglob("*") if each.suffix.lower() in _ENDINGS)
-        near = sorted(each.relative_to(self.folder).as_posix() for each in files)
-        hint = suggestion(name, near[:20]) if near else "Put the file into the issue's folder."
-        raise Unusable("is missing", hint)
+        known = {str(each.relative_to(self.folder)).lower(): str(each.relative_to(self.folder)) for each in files}
+        if not known:
+            return "Put the file into the issue's folder."
+        hint = suggestion(name, sorted(known)[:20])
+        return re.sub(r"“(.+)”", lambda found: f"“{known[found[1]]}”", hint)

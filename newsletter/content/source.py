@@ -89,17 +89,21 @@ def _ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
+def forbidden(text: str) -> list[tuple[int, str]]:
+    """Offset and text of every character that may not stand, also of those that Markdown would make of an entity."""
+    found = [(each.start(), f"U+{ord(each[0]):04X}") for each in UNPRINTABLE.finditer(text)]
+    return found + [(each.start(), each[0]) for each in _ENTITY.finditer(text) if _bad_entity(each)]
+
+
+def _bad_entity(found: re.Match[str]) -> bool:
+    code = int(found[1], 16) if found[1] else int(found[2])
+    return code == _FORM_FEED or (code <= _LAST and PRIVATE.match(chr(code)) is not None)
+
+
 def _clean(source: Source, problems: list[Problem]) -> str:
-    for found in UNPRINTABLE.finditer(source.text):
-        problems.append(
-            Problem(
-                source.place(found.start()), f"this character (U+{ord(found[0]):04X}) may not stand here", "Delete it."
-            )
-        )
-    for found in _ENTITY.finditer(source.text):
-        code = int(found[1], 16) if found[1] else int(found[2])
-        if code == _FORM_FEED or (code <= _LAST and PRIVATE.match(chr(code))):
-            problems.append(
-                Problem(source.place(found.start()), f"this character ({found[0]}) may not stand here", "Delete it.")
-            )
-    return UNPRINTABLE.sub("\ufffd", source.text)
+    """The text with what may not stand reported and replaced, length for length."""
+    text = source.text
+    for offset, name in forbidden(text):
+        problems.append(Problem(source.place(offset), f"this character ({name}) may not stand here", "Delete it."))
+    text = _ENTITY.sub(lambda found: "\ufffd" * len(found[0]) if _bad_entity(found) else found[0], text)
+    return UNPRINTABLE.sub("\ufffd", text)

@@ -25,8 +25,7 @@ _UNKNOWNS = 2
 _TRIES = 5
 """Calls in a row that come to nothing before the send is held."""
 
-_LONGEST_WAIT = 120.0
-"""Seconds that a process waits for a provider; what takes longer is for the operator to know."""
+_LONGEST_WAIT = claims.LONGEST_WAIT.total_seconds()
 
 
 def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:

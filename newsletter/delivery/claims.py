@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ from newsletter.store import clock
 from newsletter.store.tables import batch, delivery, event, person, send
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Collection
+
+LONGEST_WAIT = dt.timedelta(seconds=120)
+"""How long a process waits for a provider; what takes longer is for the operator to know."""
 
 Member = tuple[int, str, str]
 """Person, address, and the JSON object of frozen values."""
@@ -56,7 +59,9 @@ def take(connection: Connection, send_id: int, owner: str, now: dt.datetime, lea
 
 
 def _next(connection: Connection, send_id: int, now: dt.datetime) -> Row[Any] | None:
-    due = or_(batch.c.not_before.is_(None), batch.c.not_before <= clock.stamp(now))
+    """The next batch that may be taken; a wait longer than any that is ever named comes from a clock that went back."""
+    at, never = clock.stamp(now), clock.stamp(now + 2 * LONGEST_WAIT)
+    due = or_(batch.c.not_before.is_(None), batch.c.not_before <= at, batch.c.not_before > never)
     here = select(batch).where(batch.c.send_id == send_id, due).order_by(batch.c.id).limit(1)
     again = connection.execute(here.where(batch.c.state == "sending", batch.c.owner.is_(None))).first()
     return again or connection.execute(here.where(batch.c.state == "pending")).first()

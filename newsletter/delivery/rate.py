@@ -15,6 +15,9 @@ from newsletter.store.tables import rate
 if TYPE_CHECKING:
     import datetime as dt
 
+_FARTHEST = 600.0
+"""Seconds; a slot farther away than this was booked before the clock went back."""
+
 SLOWER = 0.8
 """What is left of the rate after the provider said that it was too fast."""
 
@@ -30,7 +33,7 @@ def slot(connection: Connection, account: str, per_second: float, now: dt.dateti
     if row is None:
         connection.execute(insert(rate).values(account=account, tat=at + 1 / per_second, per_second=per_second))
         return 0.0
-    mine = max(row.tat, at)
+    mine = row.tat if at < row.tat < at + _FARTHEST else at
     allowed = min(row.per_second, per_second)
     connection.execute(update(rate).where(rate.c.account == account).values(tat=mine + 1 / allowed, per_second=allowed))
     return float(mine - at)

@@ -65,6 +65,10 @@ class Mail:
         source, path = self.templates.source(name)
         here = Origin(path, source, block)
         nodes = parse(markup, here)
+        if stray := next((node for node in nodes if isinstance(node, str) and node.strip()), ""):
+            line = markup[: markup.find(stray.strip()[:20])].count("\n") + 1
+            message = f"text cannot stand outside an MJML tag: “{stray.strip()[:60]}”"
+            raise BadInput([problem(here, markup, line, message, "Put it into an mj-text.")])
         filled: set[int] = set()
         nodes = _fill(nodes, slots, filled)
         if missing := set(range(len(slots))) - filled:

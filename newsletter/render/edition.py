@@ -14,7 +14,7 @@ from newsletter.render.flow import Flow, with_back_links
 from newsletter.render.inline import Pen, escape, html, plain, safe
 from newsletter.render.jinja import Templates
 from newsletter.render.mailflow import MAIL
-from newsletter.render.markup import Element, Node
+from newsletter.render.markup import Element
 from newsletter.render.mjml import compile_document
 from newsletter.render.text import TextWriter
 from newsletter.render.theme import LAYOUT, PAGE, TEXT
@@ -22,7 +22,7 @@ from newsletter.render.tree import footnotes, headings
 from newsletter.render.uses import uses
 from newsletter.render.web import WEB
 from newsletter.render.words import day, direction, listing, words
-from newsletter.render.wrap import Ruler
+from newsletter.render.wrap import KEEP, Ruler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,13 @@ def render(issue: Issue, theme: Theme, config: Config) -> Edition:
 
     Raises ``BadInput`` for what is wrong in the theme, or in the author's own MJML and HTML.
     """
+    try:
+        return _render(issue, theme, config)
+    except RecursionError:
+        raise BadInput([Problem(issue.place, "the blocks of this issue are nested too deep", "Nest less.")]) from None
+
+
+def _render(issue: Issue, theme: Theme, config: Config) -> Edition:
     press = _Press(issue, theme, config)
     notes = footnotes(issue, "email")
     html_ = marks.cut(press.mail(notes), "html", press.fields)
@@ -162,20 +169,12 @@ class _Press:
         pen = self.pen("email")
         mail = Mail(self.templates, Flow(pen, MAIL), self.common(pen))
         body = mail.body(self.issue.blocks, notes)
-        return compile_document(self.root(mail.fragment(LAYOUT, {"body": slot(0)}, None, [body])))
-
-    def root(self, nodes: Sequence[Node]) -> Element:
-        roots = [node for node in nodes if isinstance(node, Element)]
+        roots = [node for node in mail.fragment(LAYOUT, {"body": slot(0)}, None, [body]) if isinstance(node, Element)]
         if len(roots) != 1 or roots[0].tag != "mjml":
-            path = self.templates.source(LAYOUT)[1]
-            raise BadInput(
-                [
-                    Problem(
-                        Place(path), "the layout must be one <mjml> element", "Begin with <mjml> and end with </mjml>."
-                    )
-                ]
-            )
-        return roots[0]
+            place = Place(self.templates.source(LAYOUT)[1])
+            message = "the layout must be one <mjml> element"
+            raise BadInput([Problem(place, message, "Begin with <mjml> and end with </mjml>.")])
+        return compile_document(roots[0])
 
     def text(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
         """The text part, with marks."""
@@ -223,6 +222,6 @@ class _Press:
 
 
 def _tidy(text: str) -> str:
-    """No space at the end of a line, no two empty lines, one line break at the end."""
+    """No space at the end of a line, no two empty lines but in code, one line break at the end."""
     text = "\n".join(line.rstrip() for line in text.split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
+    return re.sub(r"\n{3,}", "\n\n", text).strip("\n").replace(KEEP, "") + "\n"

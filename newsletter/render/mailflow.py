@@ -52,7 +52,7 @@ def lead_in(title: str, content: str, flow: Flow) -> str:
     if not title:
         return content
     lead = f"{flow.pen.tag('strong', escape(title), css='lead')}\u2002"
-    if content.startswith("<p"):
+    if content.startswith(("<p>", "<p ")):
         head, bracket, tail = content.partition(">")
         return f"{head}{bracket}{lead}{tail}"
     return f"{flow.pen.tag('p', lead)}{content}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _IN_URL = "\U000f0002"
 _FLAGGED = re.compile(f"({MARK.pattern}){_IN_URL}?")
-_UNFLAGGED = re.compile(f"{MARK.pattern}(?!{_IN_URL})")
+_UNFLAGGED = re.compile(f"(?>{MARK.pattern})(?!{_IN_URL})")
 
 
 def in_url(text: str) -> str:

@@ -17,10 +17,11 @@ from newsletter.model import Place, RawHtml, RawMjml
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEPTH = 40
+DEPTH = 60
 """Elements inside each other, at most: some thousands crash the engine."""
 
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+_EXPRESSION = re.compile(r"\{[{%#].*?[}%#]\}")
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -89,17 +90,26 @@ def _shorten(excerpt: str, most: int = 160) -> str:
 
 
 def _likely_line(source: str, excerpt: str, line: int) -> int:
-    """The template's line that most likely gave a rendered line; rendering moves lines, but keeps their words."""
-    import difflib
+    """The template's line that most likely gave a rendered line: the one with most of its own words in it, in order.
 
-    lines = [each.strip() for each in source.split("\n")]
-    if line <= len(lines) and lines[line - 1] == excerpt:
-        return line
-    scores = [
-        difflib.SequenceMatcher(None, each, excerpt[:400], autojunk=False).ratio() if each else 0.0 for each in lines
-    ]
-    best = max(range(len(scores)), key=lambda index: (scores[index], -abs(index - line + 1)))
-    return best + 1 if scores[best] > 0 else min(line, len(lines))
+    Loops and inserted text move lines, but a line's static parts come out as they are.
+    """
+    lines = source.split("\n")
+    scores = [_static_length(each, excerpt) for each in lines]
+    best = max(range(len(lines)), key=lambda index: (scores[index], -abs(index + 1 - line)))
+    return best + 1 if scores[best] else min(line, len(lines))
+
+
+def _static_length(template_line: str, rendered: str) -> int:
+    """How many static characters the two lines share, when all of the template's are there."""
+    at = total = 0
+    for part in _EXPRESSION.split(template_line):
+        words = part.strip()
+        found = rendered.find(words, at)
+        if found < 0:
+            return 0
+        at, total = found + len(words), total + len(words)
+    return total
 
 
 def parse(markup: str, origin: Origin) -> list[Node]:

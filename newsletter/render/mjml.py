@@ -75,24 +75,27 @@ def html_of(nodes: Sequence[Node]) -> str:
 
 
 def merge_text(nodes: Iterable[Node]) -> list[Node]:
-    """Join neighbouring mj-text elements with equal attributes: one table row less for each paragraph."""
+    """Join neighbouring mj-text elements that differ in nothing: one table row less for each paragraph.
+
+    One with a padding of its own stays apart, because it would lose the space to its neighbour.
+    """
     merged: list[Node] = []
     for node in nodes:
         if isinstance(node, str) and not node.strip(_BLANK):
             continue
         last = merged[-1] if merged else None
-        if (
-            isinstance(node, Element)
-            and isinstance(last, Element)
-            and node.tag == last.tag == "mj-text"
-            and node.attributes == last.attributes
-        ):
+        if isinstance(node, Element) and isinstance(last, Element) and _alike(last, node):
             joined = Element("mj-text", last.attributes, last.line, last.origin)
             joined.children = [*last.children, *node.children]
             merged[-1] = joined
         else:
             merged.append(node)
     return merged
+
+
+def _alike(one: Element, other: Element) -> bool:
+    same = one.tag == other.tag == "mj-text" and one.attributes == other.attributes
+    return same and not any("padding" in name for name in one.attributes)
 
 
 def _element(element: Element, parts: list[str], *, pre: bool) -> None:

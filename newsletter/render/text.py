@@ -162,7 +162,7 @@ def _table(writer: TextWriter, block: Table, first: str, rest: str) -> list[str]
 
 
 def _code(_writer: TextWriter, block: CodeBlock, first: str, rest: str) -> list[str]:
-    return _prefixed([f"    {line}".rstrip() for line in block.text.rstrip("\n").split("\n")], first, rest)
+    return _prefixed([f"    {line}".rstrip() or KEEP for line in block.text.rstrip("\n").split("\n")], first, rest)
 
 
 def _rule(writer: TextWriter, _block: Rule, first: str, _rest: str) -> list[str]:

@@ -110,7 +110,7 @@ def _files(folder: Path, problems: list[Problem]) -> _Files:
 def _settings(own: _Files, fallback: _Files, problems: list[Problem]) -> tuple[str, dict[str, str]]:
     """The title, and the settings over those of the default theme."""
     title, settings = _read(own.get(FILE), problems)
-    if own is fallback:
+    if own is fallback or own.get(FILE, ("",))[0] == fallback.get(FILE, ("",))[0]:
         return title, settings
     _, base = _read(fallback.get(FILE), problems)
     text, path = own.get(FILE, ("", ""))

@@ -247,7 +247,7 @@ def test_a_problem_prints_no_traceback_unless_asked(issue: Workspace) -> None:
     issue.issue("::: nte\nText.\n:::\n")
     plain, verbose = issue.run("build"), issue.run("-v", "build")
     assert plain.code == verbose.code == 65
-    assert "index.md:7:1" in plain.err
+    assert "index.md:7:5" in plain.err
     assert "Traceback" not in plain.err
     assert "Traceback" in verbose.err
     assert not (issue.root / "build").exists()

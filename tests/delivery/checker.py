@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from newsletter.delivery import summary
 from newsletter.store.tables import batch, delivery
-from sqlalchemy import func, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

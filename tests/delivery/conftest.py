@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from helpers_delivery import Clock, fresh
+from sqlalchemy import event
+
 from newsletter.store.database import Database, open_database
 
 if TYPE_CHECKING:
@@ -33,8 +35,12 @@ def new_ledger(empty_ledger: Path, tmp_path: Path) -> Iterator[Callable[[str], D
         path = tmp_path / name / ".newsletter" / "newsletter.db"
         path.parent.mkdir(parents=True)
         shutil.copy(empty_ledger, path)
-        made.append(open_database(path))
-        return made[-1]
+        database = open_database(path)
+        # These deaths are deaths of a process, which keep what the operating system has been given.
+        database.close()
+        event.listen(database._engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=OFF"))
+        made.append(database)
+        return database
 
     yield make
     for database in made:

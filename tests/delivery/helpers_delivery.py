@@ -6,8 +6,9 @@ import datetime as dt
 import json
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, update
 
 from newsletter.delivery import control, desk, freeze, start, summary, work
 from newsletter.delivery.start import Wish
@@ -15,9 +16,10 @@ from newsletter.links import Links
 from newsletter.model import Edition, Field, Filter, Mailbox, Place, Slot, Template, Variant
 from newsletter.store.database import Database, open_database
 from newsletter.store.tables import person
-from sqlalchemy import insert, update
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsletter.delivery.ledger import Send
     from newsletter.providers.base import Provider
 
@@ -29,6 +31,7 @@ FIELDS = (
     Field("unsubscribe_url"),
     Field("born", (Filter("date", ("y",)),)),
 )
+SUBJECT: Template = ("Hi ", Slot(0, "header"))
 HTML: Template = (
     "<p>Hello ",
     Slot(0, "html"),
@@ -41,8 +44,9 @@ HTML: Template = (
 )
 
 
-def edition(*, html: Template = HTML, subject: Template = ("Hi ", Slot(0, "header")), **changes: Any) -> Edition:
+def edition(*, html: Template = HTML, subject: Template = SUBJECT, **changes: Any) -> Edition:
     """A small edition with three merge fields."""
+    text: Template = ("Hello ", Slot(0, "text"), "\n", Slot(1, "text"), "\n")
     values: dict[str, Any] = {
         "issue_id": "hello-0001",
         "slug": "2026-11-23-hello",
@@ -52,7 +56,7 @@ def edition(*, html: Template = HTML, subject: Template = ("Hi ", Slot(0, "heade
         "reply_to": None,
         "date": NOW,
         "fields": FIELDS,
-        "variants": (Variant("", subject, html, ("Hello ", Slot(0, "text"), "\n", Slot(1, "text"), "\n")),),
+        "variants": (Variant("", subject, html, text),),
         "web": "",
         "pictures": (),
         "preheader": (),
@@ -131,8 +135,9 @@ def begin(database: Database, provider: Provider, **how: Any) -> Send:
 
 def work_on(database: Database, made: Send, provider: Provider, clock: Clock | None = None) -> summary.Status:
     """One thread's whole way through a send, as the command does it; the status afterwards."""
-    job = desk.job(database, made.id, provider, LINKS, (clock or Clock()).tools())
-    go_on(database, made, (clock or Clock()).now())
+    clock = clock or Clock()
+    job = desk.job(database, made.id, provider, LINKS, clock.tools())
+    go_on(database, made, clock.now())
     work.run(job, 1, lambda: None)
     return status(database, made)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_preview import Client, Sample
+from preview.helpers_preview import PICTURE, PIXEL, Client, Running, Sample, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
+    from support import Workspace
 
 
 @pytest.fixture
@@ -28,6 +30,18 @@ def client(sample: Sample) -> Iterator[Client]:
     made = Client(sample.app())
     yield made
     made.close()
+
+
+@pytest.fixture
+def running(workspace: Workspace) -> Iterator[Running]:
+    """``newsletter outbox`` as a real process on a free port, on an outbox with two messages and a picture."""
+    messages = Sample(workspace.root / ".newsletter" / "outbox")
+    messages.put("a", to="ada@example.org")
+    messages.put("b", to="noor@example.org")
+    messages.raw(f"images/{PICTURE}", PIXEL)
+    started = start(workspace, messages)
+    yield started
+    started.end(signal.SIGTERM)
 
 
 @pytest.fixture(scope="session")

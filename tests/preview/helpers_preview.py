@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
@@ -15,10 +18,12 @@ from newsletter.preview.mailbox import Mailbox
 from newsletter.preview.outbox import About, application
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import MutableMapping
     from pathlib import Path
 
     from starlette.types import ASGIApp
+    from support import Workspace
 
 PORT = 8025
 HOST = f"127.0.0.1:{PORT}"
@@ -106,12 +111,17 @@ class Client:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._runner = asyncio.Runner()
+        # A thread of its own, because Playwright keeps a loop running in the main one.
+        self._thread = ThreadPoolExecutor(1)
 
     def close(self) -> None:
-        """End the loop."""
-        self._runner.close()
+        """End the loop and its thread."""
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
 
-    def get(self, target: str, *, headers: dict[str, str] | None = None, params: dict[str, str] | None = None) -> Answer:
+    def get(
+        self, target: str, *, headers: dict[str, str] | None = None, params: dict[str, str] | None = None
+    ) -> Answer:
         """A GET request; a redirect is an answer like any other."""
         return self.request("GET", f"{target}?{urlencode(params)}" if params else target, headers=headers)
 
@@ -148,8 +158,44 @@ class Client:
         async def whole() -> None:
             await self._app(scope, receive, send)
 
-        self._runner.run(whole())
+        self._thread.submit(lambda: self._runner.run(whole())).result()
         start, *bodies = sent
         got = {k.decode(): v.decode() for k, v in start["headers"]}
         assert len(got) == len(start["headers"]), "a header was sent twice"
         return Answer(start["status"], got, b"".join(each.get("body", b"") for each in bodies))
+
+
+@dataclass(frozen=True)
+class Running:
+    """``newsletter outbox`` at work."""
+
+    process: subprocess.Popen[str]
+    url: str
+    sample: Sample
+
+    @property
+    def port(self) -> int:
+        """The port it took."""
+        return int(self.url.rstrip("/").rpartition(":")[2])
+
+    def end(self, number: signal.Signals) -> int:
+        """Stop it and return its exit code; nothing may stand on standard error."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=20)
+        assert err == ""
+        return self.process.returncode
+
+
+def start(workspace: Workspace, sample: Sample, *options: str) -> Running:
+    """Start it on a free port and wait for its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "newsletter", "outbox", "--json", *(options or ("--port", "0"))],
+        cwd=workspace.root,
+        env=workspace.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    return Running(process, json.loads(process.stdout.readline())["url"], sample)

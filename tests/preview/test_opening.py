@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from helpers_preview import HTML, Sample
 from hypothesis import given
 from hypothesis import strategies as st
+from preview.helpers_preview import HTML, Sample
 
 from newsletter.preview.opening import framed, head_fields, open_message
 
@@ -23,7 +23,7 @@ def test_html_text_and_headers_come_out_decoded(sample: Sample) -> None:
 def test_an_attached_page_is_not_the_mail() -> None:
     """Only what a client would show in place counts as HTML or text."""
     raw = (
-        b'Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\nContent-Disposition: attachment\n\nno\n'
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\nContent-Disposition: attachment\n\nno\n"
         b"--b\nContent-Type: text/html; charset=no-such-charset\n\nyes\n--b--\n"
     )
     assert open_message(raw).html.strip() == "yes"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_preview import ISSUE, Sample
+from preview.helpers_preview import ISSUE, Sample
 
 from newsletter.preview import outbox
 from newsletter.preview.mailbox import PAGE
 
 if TYPE_CHECKING:
-    from helpers_preview import Client
+    from preview.helpers_preview import Client
 
 STATIC = Path(outbox.__file__).parent / "static"
 
@@ -33,11 +33,13 @@ class Outline(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note one element."""
         self.found.append((tag, dict(attrs)))
         if tag not in self.empty:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        """Check that it closes the one opened last."""
         assert self.open.pop() == tag
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -186,7 +188,9 @@ def test_odd_names_are_linked_so_that_they_open(client: Client, sample: Sample) 
     assert client.get(frame or "").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", f"/m/{ISSUE}/a", f"/m/{ISSUE}/a?view=headers", f"/m/{ISSUE}/a?view=source", "/u/x", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", f"/m/{ISSUE}/a", f"/m/{ISSUE}/a?view=headers", f"/m/{ISSUE}/a?view=source", "/u/x", "/nothing"]
+)
 def test_every_page_can_be_read_by_everybody(client: Client, sample: Sample, path: str) -> None:
     """Language, title, one first heading, one main part, a name for every field, frame, part and picture."""
     sample.put("a", issue=ISSUE)
@@ -243,6 +247,8 @@ def luminance(colour: str) -> float:
 def test_colours_can_be_told_apart(scheme: int, ink: str, ground: str, least: float) -> None:
     """Text at 4.5:1 or more, edges of fields at 3:1, in light and in dark (WCAG 2.2 AA)."""
     css = (STATIC / "outbox.css").read_text("utf-8")
-    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[scheme]))
+    colours = dict(
+        re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6});", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[scheme])
+    )
     lighter, darker = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)
     assert (lighter + 0.05) / (darker + 0.05) >= least

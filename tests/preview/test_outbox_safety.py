@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_preview import HOST, ISSUE, PICTURE, PIXEL, PORT, Client, Sample
+from preview.helpers_preview import HOST, ISSUE, PICTURE, PIXEL, PORT, Client, Sample
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGES = ("/", f"/m/{ISSUE}/a", f"/m/{ISSUE}/a?view=source", "/u/token", "/v/token", "/state", "/static/outbox.css", "/nothing")
+PAGES = (
+    "/",
+    f"/m/{ISSUE}/a",
+    f"/m/{ISSUE}/a?view=source",
+    "/u/token",
+    "/v/token",
+    "/state",
+    "/static/outbox.css",
+    "/nothing",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,11 +72,10 @@ def test_there_is_nothing_but_reading(client: Client, method: str, path: str) ->
 
 
 @pytest.mark.parametrize("path", [*PAGES, f"/m/{ISSUE}/a/frame", f"/m/{ISSUE}/a/download", f"/images/{PICTURE}"])
-def test_head_answers_as_get_does_without_a_body(client: Client, path: str) -> None:
-    """Same status and type."""
+def test_head_answers_as_get_does(client: Client, path: str) -> None:
+    """Same status and headers; leaving out the body is the server's part."""
     got, asked = client.get(path), client.request("HEAD", path)
-    assert (asked.status_code, asked.headers["content-type"]) == (got.status_code, got.headers["content-type"])
-    assert not asked.content
+    assert (asked.status_code, asked.headers) == (got.status_code, got.headers)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -115,7 +123,11 @@ def test_what_a_message_says_is_shown_and_never_run(client: Client, sample: Samp
     script = "<script>alert(1)</script>"
     raw = f"From: {script}\r\nTo: \"'><img src=x onerror=alert(1)>\r\nX-Odd: {script}\r\nSubject: {script}{{{{7*7}}}}\r\n\r\n{script}"
     sample.raw(f"{ISSUE}/bad.eml", raw.encode())
-    for path in ("/", "/?q=%3Cscript%3E%22%27", *(f"/m/{ISSUE}/bad?view={view}" for view in ("html", "text", "headers", "source"))):
+    for path in (
+        "/",
+        "/?q=%3Cscript%3E%22%27",
+        *(f"/m/{ISSUE}/bad?view={view}" for view in ("html", "text", "headers", "source")),
+    ):
         text = client.get(path).text
         assert "<script>" not in text
         assert "<img" not in text

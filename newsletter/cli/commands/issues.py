@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +33,7 @@ def new(call: Call, title: str) -> None:
     from newsletter.content.draft import draft
 
     config = call.config()
-    path = draft(config, title, today=dt.datetime.now(config.timezone).date(), token=secrets.token_hex(6))
+    path = draft(config, title, today=dt.datetime.now(config.timezone).date(), token=os.urandom(6).hex())
     if call.json:
         output.emit({"path": str(path), "slug": path.parent.name})
         return
