@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from newsletter.audience import names
 from newsletter.errors import BadInput, Problem
+from newsletter.personal import RESERVED
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class _Reading:
             return Column(index, header, "ignored" if header else "unnamed")
         if wish in names.ROLES:
             return Column(index, header, "status") if wish == "status" else Column(index, header, "flag", wish)
-        if wish is None and (target := names.status_target(header)):
+        target = names.status_target(header)
+        if wish is None and target and names.field_name(header) not in RESERVED:
             self._problem(
                 f"the column “{header}” seems to say who must not be mailed",
                 f'Read it with --map "{header}={target}", keep it as a field with --map "{header}=NAME",'

@@ -10,7 +10,7 @@ from newsletter.personal import RESERVED
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 """What a merge field's name looks like."""
 
-ROLES = ("email", "status", "unsubscribed", "bounced", "complained")
+ROLES = ("email", "status", "active", "unsubscribed", "bounced", "complained")
 """Targets of ``--map`` that are no fields."""
 
 _TAKEN = RESERVED | frozenset(ROLES) | {"data"}
@@ -60,15 +60,35 @@ _STATUS = _words(
 )
 _STATUS_PARTS = re.compile(
     "unsub|optout|optedout|bounce|complain|suppress|gdpr|dsgvo|rgpd|donotmail|donotemail|donotcontact|blacklist"
-    "|blocklist|acceptsmarketing|marketingconsent|subscriptionstatus|emailstatus|memberstatus|cleantime|deletedat"
+    "|blocklist|acceptsmarketing|acceptsemail|marketingconsent|subscriptionstatus|emailstatus|memberstatus|cleantime|deletedat"
 )
 
-_FLAGS = {
+# What a heading is best mapped to, by the first part found in it.
+_TARGETS = {
+    "status": "status",
     "unsub": "unsubscribed",
-    "opt": "unsubscribed",
+    "optout": "unsubscribed",
+    "optedout": "unsubscribed",
     "bounce": "bounced",
     "clean": "bounced",
     "complain": "complained",
+    "spam": "complained",
+    "inactive": "unsubscribed",
+    "active": "active",
+    "subscribed": "active",
+    "optin": "active",
+    "optedin": "active",
+    "accepts": "active",
+    "consent": "active",
+    "gdpr": "active",
+    "enabled": "active",
+    "delete": "unsubscribed",
+    "remove": "unsubscribed",
+    "suppress": "unsubscribed",
+    "block": "unsubscribed",
+    "black": "unsubscribed",
+    "donot": "unsubscribed",
+    "abgemeldet": "unsubscribed",
 }
 
 
@@ -112,4 +132,4 @@ def status_target(header: str) -> str | None:
     word = _squeezed(header)
     if word not in _STATUS and not _STATUS_PARTS.search(word):
         return None
-    return next((target for part, target in _FLAGS.items() if part in word and "status" not in word), "status")
+    return next((target for part, target in _TARGETS.items() if part in word), "status")

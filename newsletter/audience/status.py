@@ -38,10 +38,13 @@ def read_status(text: str) -> str | None:
 
 
 def read_flag(text: str, status: str) -> str | None:
-    """``status`` where the text says yes or gives a date, active where it says no or nothing."""
+    """The status of a person for whom a column of this name says yes, no, or since when.
+
+    Of a column for active people, no and nothing mean unsubscribed; of the others, active.
+    """
     word = text.strip().casefold()
     if word in _NO:
-        return ACTIVE
+        return UNSUBSCRIBED if status == ACTIVE else ACTIVE
     if word in _YES or _DATE.fullmatch(word) or read_status(word) == status:
         return status
     return None

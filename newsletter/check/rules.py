@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.config import FILE, Config, display
 from newsletter.model import Edition, Field, FieldGap, Finding, Place, Severity, Template
-from newsletter.personal import MARK, RESERVED, join, used, without_reader
+from newsletter.personal import LINKS, MARK, RESERVED, join, number, used, without_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +70,8 @@ def image_weight(subject: Subject) -> Iterator[Finding]:
 def links(subject: Subject) -> Iterator[Finding]:
     """A link in a mail has no page to be relative to."""
     for link in subject.edition.links:
+        if _is_reserved_link(link.href, subject.edition):
+            continue
         href = MARK.sub("x", link.href).strip()
         if href in {"", "#"}:
             message = f"the link “{link.label}” leads nowhere"
@@ -84,6 +86,11 @@ def links(subject: Subject) -> Iterator[Finding]:
         elif re.fullmatch(r"https?:/*", href, re.IGNORECASE):
             message = f"the link “{link.label}” has no host"
             yield Finding("link-empty", Severity.ERROR, link.place, message, "Write the whole address.")
+
+
+def _is_reserved_link(href: str, edition: Edition) -> bool:
+    whole = MARK.fullmatch(href.strip())
+    return whole is not None and edition.fields[number(whole)].name in LINKS
 
 
 def unsubscribe(subject: Subject) -> Iterator[Finding]:

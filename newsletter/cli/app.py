@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +19,6 @@ from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -43,17 +41,15 @@ class Call:
         return load(self.root, self.config_file.name if self.config_file else None)
 
 
-def _options(function: _Function) -> _Function:
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="Use this newsletter.yaml."
     )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
     @click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks.")
-    @click.pass_context
     @functools.wraps(function)
-    def wrapped(
-        context: click.Context, config_file: Path | None, *args: Any, as_json: bool, verbose: bool, **kwargs: Any
-    ) -> Any:
+    def wrapped(*args: Any, config_file: Path | None, as_json: bool, verbose: bool, **kwargs: Any) -> Any:
+        context = click.get_current_context()
         above = context.find_object(Call) or Call()
         call = replace(
             above,
@@ -64,7 +60,7 @@ def _options(function: _Function) -> _Function:
         context.obj = call
         return function(call, *args, **kwargs)
 
-    return wrapped  # type: ignore[return-value]  # the options take the place of the first argument
+    return wrapped
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:

@@ -77,7 +77,7 @@ def _people(number: int, what: str) -> str:
 def _columns(plan: Plan) -> None:
     shown = [column for column in plan.columns if column.header]
     width = max(len(column.header) for column in shown)
-    meaning = {"email": "the address", "status": "who must not be mailed", "ignored": "passed over"}
+    meaning = {"email": "the address", "status": "who may be mailed", "ignored": "passed over"}
     for column in shown:
         told = meaning.get(column.role) or (
             f"{column.name}, if yes or a date" if column.role == "flag" else column.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.content import targets
@@ -122,7 +121,7 @@ def _figure(box: Box, reader: BlockReader) -> Blocks:
             )
         return ()
     return (
-        replace(made, credit=_option(box, reader, "credit"), href=_href(box, reader) or made.href, place=box.place),
+        made._replace(credit=_option(box, reader, "credit"), href=_href(box, reader) or made.href, place=box.place),
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.errors import Unwritable
 from newsletter.files import make_folder, write
@@ -21,8 +20,7 @@ TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif"}
 """The media type of each ending that an encoded picture can have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A finished picture file; sizes in pixels."""
 
     data: bytes

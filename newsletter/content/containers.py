@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.content.options import Option, Unreadable, read_options
 from newsletter.yamlread import suggestion
@@ -23,8 +22,7 @@ SERVICES = (
 """What ``::: social`` can link to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What one container may have; ``inside`` is the only container it may stand in."""
 
     example: str
@@ -71,8 +69,7 @@ _INFO = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)?[ \t]*")
 _TEXTS = frozenset({"source", "credit", "kicker", "title", "name", "alt", "href"})
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A container as it stands in the source, its options known and complete."""
 
     name: str

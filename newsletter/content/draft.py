@@ -83,7 +83,7 @@ def draft(config: Config, title: str, *, today: dt.date, token: str) -> Path:
         date=today.isoformat(),
         lang=config.lang,
         theme=config.theme,
-        sender=f"{config.sender.name} <{config.sender.address}>".strip(),
+        sender=json.dumps(f"{config.sender.name} <{config.sender.address}>".strip(), ensure_ascii=False),
     )
     files.make_folder(path.parent.parent)
     with files.writing(path.parent):

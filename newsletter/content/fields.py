@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from newsletter.content.expression import DATA, NotAField, parse
 from newsletter.content.source import UNPRINTABLE
@@ -25,8 +25,7 @@ _SAMPLE = "2026-11-23"
 Kind = Literal["field", "braces", "open"]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What was lifted: a field, ``\\{{`` or a ``{{`` that nothing closes."""
 
     kind: Kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.config import KEYS
 from newsletter.content.source import forbidden
@@ -47,8 +47,7 @@ _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})(?!\d)")
 _EXAMPLE = "Begin the file with ---, then “id: …” and “title: …”, then --- again; `newsletter new` makes such a file."
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(NamedTuple):
     """The front matter, checked; Markdown and merge fields in it are not read yet."""
 
     id: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.content.reading import DEEPEST
 from newsletter.errors import Problem
@@ -57,8 +56,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _VOID_TAG = re.compile(r"<(br|hr)((?:\s+[\w-]+=\"[^\"]*\")*)\s*>")
 
 
-@dataclass(frozen=True, slots=True)
-class InlineTag:
+class InlineTag(NamedTuple):
     """A tag of the safe set in running text."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _GAP = re.compile(r"[ \t]*")
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(=?)")
@@ -11,8 +11,7 @@ _VALUE = re.compile(r"""(?:"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\
 _ESCAPE = re.compile(r"\\(.)")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One ``key=value``; ``at`` is the key's offset in the text, ``value_at`` the value's."""
 
     key: str

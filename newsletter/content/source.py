@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.config import display
 from newsletter.errors import Problem
@@ -27,8 +26,7 @@ _FORM_FEED, _LAST = 0x0C, 0x10FFFF
 _ENTITY = re.compile(r"&#(?:[xX]([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A text and the path it is shown under; lines end with ``\\n`` alone."""
 
     path: str

@@ -23,6 +23,7 @@ from newsletter.model import (
     Template,
     Variant,
 )
+from newsletter.personal import mark
 
 if TYPE_CHECKING:
     from support import Workspace
@@ -120,6 +121,12 @@ def test_links_lead_somewhere(config: Config, href: str, rule: str | None) -> No
     """Empty and relative links are errors."""
     found = rules(edition(links=(LinkUse(href, "here", Place("index.md", 5)),)), config)
     assert found == ([(rule, "error", 5)] if rule else [])
+
+
+def test_the_reader_s_own_unsubscribe_link_may_stand_in_the_text(config: Config) -> None:
+    """`[Leave]({{ unsubscribe_url }})` is a whole, trusted address."""
+    found = rules(edition(links=(LinkUse(mark(0, 9), "leave", PLACE), LinkUse(mark(1, 9), "x", PLACE))), config)
+    assert found == [("link-relative", "error", 1)]
 
 
 @pytest.mark.parametrize(("provider", "severity"), [("outbox", "warning"), ("mailgun", "error")])

@@ -67,13 +67,15 @@ def shown(text: str, issue: Issue) -> str:
     return MARK.sub(lambda found: f"⟨{issue.fields[number(found)].source}⟩", text)
 
 
+def names_of(value: Any) -> tuple[str, ...]:
+    """The names of the fields of one of the model's nouns; empty for anything else."""
+    return tuple(getattr(value, "_fields", getattr(value, "__dataclass_fields__", ())))
+
+
 def outline(value: Any) -> Any:
-    """Blocks and inline content as nested tuples: the type's name, then its fields without places and pictures' bytes."""
-    if isinstance(value, tuple):
-        return tuple(outline(each) for each in value)
-    if hasattr(value, "__slots__"):
-        names = [name for name in value.__slots__ if name not in {"place", "data"}]
-        if type(value).__name__ == "Picture":
-            return re.sub(r"^.*\.", "*.", value.name)
-        return (type(value).__name__, *(outline(getattr(value, name)) for name in names))
-    return value
+    """Blocks and inline content as nested tuples: the type's name, then its fields without places; pictures as ``*.jpg``."""
+    if type(value).__name__ == "Picture":
+        return re.sub(r"^.*\.", "*.", value.name)
+    if names := names_of(value):
+        return (type(value).__name__, *(outline(getattr(value, name)) for name in names if name != "place"))
+    return tuple(outline(each) for each in value) if isinstance(value, tuple) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from content.helpers_content import faults, outline, photo, read, wrong
+from content.helpers_content import faults, names_of, outline, photo, read, wrong
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -179,14 +179,11 @@ def test_every_block_and_link_knows_its_place(workspace: Workspace) -> None:
     found = []
 
     def walk(value: object) -> None:
-        if isinstance(value, tuple):
-            for each in value:
-                walk(each)
-        elif hasattr(value, "__slots__"):
-            if isinstance(value, Link):
-                found.append((value.place.line - 6, value.place.col))
-            for name in value.__slots__:
-                walk(getattr(value, name))
+        if isinstance(value, Link):
+            found.append((value.place.line - 6, value.place.col))
+        names = names_of(value)
+        for each in (getattr(value, name) for name in names) if names else value if isinstance(value, tuple) else ():
+            walk(each)
 
     walk(issue.blocks)
     assert found == [(5, 3), (8, 4), (12, 7)]

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_delivery import Clock, fresh
+from delivery.helpers_delivery import Clock, fresh
 from sqlalchemy import event
 
 from newsletter.store.database import Database, open_database

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from helpers_delivery import LINKS, fresh, go_on, wish
+from delivery.helpers_delivery import LINKS, fresh, go_on, wish
 
 from newsletter.delivery import desk, start, summary, work
 from newsletter.providers.outbox import Outbox

@@ -15,8 +15,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from checker import outbox
-from helpers_delivery import fresh, people, row, unsubscribe
+from delivery.checker import outbox
+from delivery.helpers_delivery import fresh, people, row, unsubscribe
 from sqlalchemy import insert
 from support import CONFIGURATION, SECRET, Workspace
 

@@ -8,9 +8,9 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from checker import violations
-from fakes_delivery import FAULTS, MODELS, Crash, Fake, Model, Mortal, Points, Truth
-from helpers_delivery import LINKS, Clock, begin, go_on, people, status, unsubscribe
+from delivery.checker import violations
+from delivery.fakes_delivery import FAULTS, MODELS, Crash, Fake, Model, Mortal, Points, Truth
+from delivery.helpers_delivery import LINKS, Clock, begin, go_on, people, status, unsubscribe
 
 from newsletter.delivery import desk, owners, work
 from newsletter.delivery.desk import Streaks

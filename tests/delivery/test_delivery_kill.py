@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from checker import outbox, violations
-from helpers_delivery import people, unsubscribe
+from delivery.checker import outbox, violations
+from delivery.helpers_delivery import people, unsubscribe
 from sqlalchemy import select
 from support import ROOT
 

@@ -6,8 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes_delivery import LIFETIME, Fake, Truth
-from helpers_delivery import NOW, Clock, begin, people, unsubscribe
+from delivery.fakes_delivery import LIFETIME, Fake, Truth
+from delivery.helpers_delivery import NOW, Clock, begin, people, unsubscribe
 from sqlalchemy import select, update
 
 from newsletter.delivery import claims, control, ledger

@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes_delivery import Fake, Truth
-from helpers_delivery import LINKS, NOW, begin, edition, people, row, unsubscribe, wish
+from delivery.fakes_delivery import Fake, Truth
+from delivery.helpers_delivery import LINKS, NOW, begin, edition, people, row, unsubscribe, wish
 from sqlalchemy import event, insert
 
 from newsletter.delivery import freeze, guard, plan, start

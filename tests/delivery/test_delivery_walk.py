@@ -8,10 +8,23 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from checker import violations
-from fakes_delivery import Fake, Truth, scripted
-from helpers_delivery import LINKS, NOW, Clock, begin, edition, go_on, people, row, status, unsubscribe, wish, work_on
-from sqlalchemy import insert, select, update
+from delivery.checker import violations
+from delivery.fakes_delivery import Crash, Fake, Mortal, Points, Truth, scripted
+from delivery.helpers_delivery import (
+    LINKS,
+    NOW,
+    Clock,
+    begin,
+    edition,
+    go_on,
+    people,
+    row,
+    status,
+    unsubscribe,
+    wish,
+    work_on,
+)
+from sqlalchemy import event, insert, select, update
 
 from newsletter.delivery import control, desk, owners, rate, start, summary, work
 from newsletter.delivery.desk import Streaks
@@ -21,9 +34,10 @@ from newsletter.providers.base import Answer, Fault, NotSent, Payload, Unknown
 from newsletter.store.tables import batch, delivery, person, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from newsletter.delivery.ledger import Send
+    from newsletter.providers.base import Letter, Message
     from newsletter.store.database import Database
 
 
@@ -141,7 +155,8 @@ def test_a_named_wait_that_is_too_long_holds_the_send(ledger_db: Database, clock
     people(ledger_db, 2)
     fake = Fake(truth, now=clock.now)
 
-    def hour(_payload: Payload, _key: str) -> Answer:
+    def hour(payload: Payload, key: str) -> Answer:
+        del payload, key
         reason = "too many"
         raise NotSent(reason, retry_after=3600)
 
@@ -262,10 +277,10 @@ def test_a_cancel_between_claim_and_intent_sends_nothing(ledger_db: Database, tr
     made = begin(ledger_db, fake)
     whole = fake.prepare
 
-    def cancel(*arguments: Any) -> Payload:
+    def cancel(letter: Letter, messages: Sequence[Message]) -> Payload:
         with ledger_db.write() as connection:
             control.cancel(connection, made.id, NOW)
-        return whole(*arguments)
+        return whole(letter, messages)
 
     fake.prepare = cancel  # type: ignore[method-assign]
     end = work_on(ledger_db, made, fake, clock)
@@ -354,6 +369,23 @@ def test_starts_at_once_make_one_send(ledger_db: Database, clock: Clock, truth: 
     with ledger_db.read() as connection:
         assert len(connection.execute(select(send.c.id)).all()) == 1
         assert len(connection.execute(select(delivery.c.person_id)).all()) == 50
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_send_is_made_whole_or_not_at_all(ledger_db: Database, clock: Clock, truth: Truth, at: int) -> None:
+    """Content, audience and batches are one transaction: dying before its commit leaves nothing, after it everything."""
+    people(ledger_db, 10)
+    fake = Fake(truth, now=clock.now)
+    statements: list[str] = []
+    event.listen(ledger_db._engine, "before_cursor_execute", lambda _c, _u, sql, *_: statements.append(sql))
+    with pytest.raises(Crash):
+        start.create(Mortal(ledger_db, Points(at)), wish(fake), NOW)
+    assert statements.count("BEGIN IMMEDIATE") == 1
+    assert statements.count("COMMIT") == at - 1
+    with ledger_db.read() as connection:
+        assert len(connection.execute(select(delivery.c.person_id)).all()) == (0 if at == 1 else 10)
+        assert len(connection.execute(select(send.c.id)).all()) == at - 1
+    assert work_on(ledger_db, begin(ledger_db, fake), fake, clock).people["accepted"] == 10
 
 
 def test_a_finished_trial_may_be_repeated_under_a_name_of_its_own(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract import LETTER, Contract, message
+from providers.contract import LETTER, Contract, message
 
 from newsletter.model import Picture, Place
 from newsletter.providers.base import Fault, NotSent, Provider, Unknown

@@ -230,12 +230,15 @@ def filled(value: Any, values: list[str], *, name: str = "") -> Any:
         if name in {"html", "source"}:
             value = re.sub(r'href="[^"]*"', lambda found: filled(found[0], values, name="href"), value)
         return MARK.sub(lambda found: _encoded(values[number(found)], name), value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        raw = isinstance(value, RawHtml | RawMjml)
+        parts = zip(value._fields, value, strict=True)
+        return type(value)(*(filled(each, values, name=own if raw or own == "href" else "") for own, each in parts))
     if isinstance(value, tuple):
         return tuple(filled(each, values, name=name) for each in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type | Place | Picture | Field):
-        raw = isinstance(value, RawHtml | RawMjml)
         changes = {
-            each.name: filled(getattr(value, each.name), values, name=each.name if raw or each.name == "href" else "")
+            each.name: filled(getattr(value, each.name), values, name=each.name if each.name == "href" else "")
             for each in dataclasses.fields(value)
         }
         return dataclasses.replace(value, **changes)

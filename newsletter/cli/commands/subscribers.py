@@ -77,7 +77,7 @@ def import_people(
     Targets of --map:
       COLUMN=email         this column holds the address
       COLUMN=status        active, unsubscribed, bounced or complained, also as other tools spell it
-      COLUMN=unsubscribed  yes, no or a date; so do =bounced and =complained
+      COLUMN=unsubscribed  yes, no or a date; likewise =bounced, =complained, and =active for consent
       COLUMN=field_name    another name for the field
 
     \b
