@@ -35,7 +35,8 @@ _UNSOUND = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
-_Encoded = tuple["bytes | Slot", ...]
+_Encoded = tuple["bytes | int", ...]
+"""Static text, and numbers of ``Frame.slots``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Frame:
     subject: Template
     html: _Encoded = field(repr=False)
     text: _Encoded = field(repr=False)
+    slots: tuple[Slot, ...]
+    """Each distinct place for a value once, so that a value used often is encoded once."""
     boundary: bytes
 
 
@@ -69,11 +72,12 @@ def frame(
     if reply_to:
         head.append(_mailbox("Reply-To", reply_to))
     head += [f"Date: {format_datetime(date)}\r\n", _list_id(list_name, sender), "MIME-Version: 1.0\r\n"]
-    encoded_text, encoded_html = _encode(text), _encode(html)
-    boundary = _boundary(subject, encoded_text, encoded_html)
+    slots = tuple(dict.fromkeys(part for part in (*text, *html) if isinstance(part, Slot)))
+    encoded_text, encoded_html = _encode(text, slots), _encode(html, slots)
+    boundary = _boundary(subject, slots, encoded_text, encoded_html)
     raw = "".join(head).encode("ascii")
     _parse_again(raw, 4 + bool(reply_to))
-    return Frame(raw, subject, encoded_html, encoded_text, boundary)
+    return Frame(raw, subject, encoded_html, encoded_text, slots, boundary)
 
 
 def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: str, unsubscribe: str) -> bytes:
@@ -84,6 +88,7 @@ def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: s
     ``CannotRender`` when the address or a value may not stand where it would.
     """
     boundary = frame.boundary
+    encoded = [_value(slot, values) for slot in frame.slots]
     return b"".join(
         (
             frame.head,
@@ -96,11 +101,11 @@ def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: s
             b'"\r\n\r\n--',
             boundary,
             b'\r\nContent-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n',
-            _fill(frame.text, values),
+            _fill(frame.text, encoded),
             b"\r\n--",
             boundary,
             b'\r\nContent-Type: text/html; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n',
-            _fill(frame.html, values),
+            _fill(frame.html, encoded),
             b"\r\n--",
             boundary,
             b"--\r\n",
@@ -137,11 +142,12 @@ def edition_message(edition: Edition, config: _Named, values: Sequence[str]) -> 
 # -- the body -------------------------------------------------------------------------
 
 
-def _encode(template: Template) -> _Encoded:
+def _encode(template: Template, slots: Sequence[Slot]) -> _Encoded:
     """The static parts as quoted-printable, each but the last ended by a soft break, so that they can be joined."""
     last = len(template) - 1
     return tuple(
-        part if isinstance(part, Slot) else _quoted(part, last=index == last) for index, part in enumerate(template)
+        slots.index(part) if isinstance(part, Slot) else _quoted(part, last=index == last)
+        for index, part in enumerate(template)
     )
 
 
@@ -156,8 +162,8 @@ def _quoted(text: str, *, last: bool) -> bytes:
     return piece.replace(b"\n", b"\r\n")
 
 
-def _fill(parts: _Encoded, values: Sequence[str]) -> bytes:
-    return b"".join([part if isinstance(part, bytes) else _value(part, values) for part in parts])
+def _fill(parts: _Encoded, encoded: Sequence[bytes]) -> bytes:
+    return b"".join([part if isinstance(part, bytes) else encoded[part] for part in parts])
 
 
 def _value(slot: Slot, values: Sequence[str]) -> bytes:
@@ -172,12 +178,12 @@ def sound(value: str) -> None:
         raise CannotRender(message)
 
 
-def _boundary(subject: Template, *parts: _Encoded) -> bytes:
+def _boundary(subject: Template, slots: Sequence[Slot], *parts: _Encoded) -> bytes:
     """A boundary from the content; quoted-printable text can never hold its ``=_`` (RFC 2045 §6.7)."""
-    digest = hashlib.sha256(repr(subject).encode())
+    digest = hashlib.sha256(repr((subject, slots)).encode())
     for encoded in parts:
         for part in encoded:
-            digest.update(part if isinstance(part, bytes) else f"{part.field}{part.context}".encode())
+            digest.update(part if isinstance(part, bytes) else b"%d" % part)
     return f"=_{digest.hexdigest()[:40]}".encode()
 
 

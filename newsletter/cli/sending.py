@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop at once; both are safe.\n"
 
 
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
 def realm(config: Config) -> str:
     """Real sends and trials in the outbox do not know of each other."""
     return "real" if config.real else "outbox"
@@ -129,18 +132,30 @@ def plan(config: Config, database: Database | None, provider: Provider, edition:
 
 
 def fit(config: Config, database: Database, folder: Path) -> None:
-    """A real send must be fit to leave this machine, or ``BadConfig``; a trial is told what it lacks."""
-    from newsletter.config import SECRET, secret
+    """A real send must be fit to leave this machine, from the ledger that began it; a trial may always."""
+    from newsletter.config import secret
     from newsletter.delivery import guard, ledger
 
-    found = secret(config.root)
     if not config.real:
-        if not found:
-            output.warn(f"{SECRET} is not set: the links in this trial stop working once it is.")
         return
-    guard.fit_for_real(config, found)
+    guard.fit_for_real(config, secret(config.root))
     with database.read() as connection:
         guard.refuse_foreign(folder, database.instance(), lambda number: ledger.exists(connection, number))
+
+
+def tell_what_a_trial_lacks(config: Config) -> None:
+    """A trial in the outbox goes without what a real send needs, and says so."""
+    from newsletter.config import SECRET, secret
+    from newsletter.delivery import guard
+
+    found = secret(config.root)
+    if not config.real and guard.lacks(config, found):
+        names = [
+            "" if config.public_url.startswith("https://") else "public_url with https",
+            "" if config.postal_address else "postal_address",
+            "" if found else SECRET,
+        ]
+        output.note(f"A trial on this machine; a real send would still need {', '.join(filter(None, names))}.")
 
 
 # -- going on with a send -------------------------------------------------------------
@@ -199,6 +214,8 @@ def _stopping(stop: threading.Event) -> Iterator[None]:
 
     def handle(_number: int, _frame: object) -> None:
         if stop.is_set():
+            if os.isatty(2):
+                os.write(2, _SHOW_CURSOR)
             os._exit(130)
         stop.set()
         with contextlib.suppress(OSError):

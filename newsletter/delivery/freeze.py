@@ -54,14 +54,22 @@ class Frozen:
 
 
 def of_edition(edition: Edition, list_name: str) -> Frozen:
-    """The part of ``edition`` that readers get, under the newsletter's name."""
+    """The part of ``edition`` that readers get, under the newsletter's name; equal fields become one."""
+    bare = [Field(each.name, each.filters) for each in edition.fields]
+    fields = tuple(dict.fromkeys(bare))
+    number = {each: index for index, each in enumerate(fields)}
+
+    def renumbered(template: Template) -> Template:
+        return tuple(p if isinstance(p, str) else Slot(number[bare[p.field]], p.context) for p in template)
+
+    variants = (Variant(v.key, renumbered(v.subject), renumbered(v.html), renumbered(v.text)) for v in edition.variants)
     return Frozen(
         list_name=list_name,
         lang=edition.lang,
         sender=edition.sender,
         reply_to=edition.reply_to,
-        fields=tuple(Field(each.name, each.filters) for each in edition.fields),
-        variants=edition.variants,
+        fields=fields,
+        variants=tuple(variants),
         pictures=tuple(_bare(picture) for picture in edition.pictures),
     )
 

@@ -23,8 +23,8 @@ SENT = "sent.json"
 _VERSION = 1
 
 
-def fit_for_real(config: Config, secret: str) -> None:
-    """Raise ``BadConfig`` with everything that a real send lacks."""
+def lacks(config: Config, secret: str) -> list[Problem]:
+    """Everything that a real send would still need."""
     place = Place(display(config.root / FILE))
     problems = []
     if not config.public_url.startswith("https://"):
@@ -36,7 +36,12 @@ def fit_for_real(config: Config, secret: str) -> None:
     if not config.postal_address:
         hint = "Set postal_address; the law asks for it in commercial mail."
         problems.append(Problem(place, "a real send needs a postal address", hint))
-    if problems:
+    return problems
+
+
+def fit_for_real(config: Config, secret: str) -> None:
+    """Raise ``BadConfig`` with everything that a real send lacks."""
+    if problems := lacks(config, secret):
         raise BadConfig(problems)
 
 

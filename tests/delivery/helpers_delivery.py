@@ -32,6 +32,7 @@ FIELDS = (
     Field("born", (Filter("date", ("y",)),)),
 )
 SUBJECT: Template = ("Hi ", Slot(0, "header"))
+TEXT: Template = ("Hello ", Slot(0, "text"), "\n", Slot(1, "text"), "\n")
 HTML: Template = (
     "<p>Hello ",
     Slot(0, "html"),
@@ -44,9 +45,8 @@ HTML: Template = (
 )
 
 
-def edition(*, html: Template = HTML, subject: Template = SUBJECT, **changes: Any) -> Edition:
+def edition(*, html: Template = HTML, subject: Template = SUBJECT, text: Template = TEXT, **changes: Any) -> Edition:
     """A small edition with three merge fields."""
-    text: Template = ("Hello ", Slot(0, "text"), "\n", Slot(1, "text"), "\n")
     values: dict[str, Any] = {
         "issue_id": "hello-0001",
         "slug": "2026-11-23-hello",

@@ -15,7 +15,7 @@ from newsletter.delivery import freeze, guard, plan, start
 from newsletter.delivery.personalise import Writer
 from newsletter.errors import BadConfig, BadInput, Blocked
 from newsletter.mime import frame, message_bytes
-from newsletter.model import Mailbox, Picture, Place, Slot, Variant
+from newsletter.model import Field, Mailbox, Picture, Place, Slot, Variant
 from newsletter.personal import CannotRender
 from newsletter.providers.outbox import Outbox
 from newsletter.store.tables import person
@@ -192,6 +192,19 @@ def test_the_hash_is_of_what_readers_get() -> None:
     assert freeze.sha(freeze.of_edition(edition(pictures=(PICTURE,), subject=("Hi,",)), "The Test Letter")) != base
 
 
+def test_a_field_used_twice_is_frozen_once() -> None:
+    """Two marks of the same field are one value, evaluated and encoded once for each reader."""
+    twice = edition(
+        fields=(Field("code", (), "{{ code }}", Place("a.md", 1)), Field("code", (), "{{code}}", Place("a.md", 2))),
+        html=("<p>", Slot(0, "html"), Slot(1, "html"), Slot(1, "url"), "</p>"),
+        subject=("Hi",),
+        text=("Hi",),
+    )
+    frozen = freeze.of_edition(twice, "The Test Letter")
+    assert frozen.fields == (Field("code"),)
+    assert frozen.variants[0].html == ("<p>", Slot(0, "html"), Slot(0, "html"), Slot(0, "url"), "</p>")
+
+
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
@@ -202,7 +215,7 @@ def test_the_hash_is_of_what_readers_get() -> None:
         ({"sender": Mailbox("Else", "else@example.org")}, ("sender",)),
         ({"reply_to": Mailbox("", "else@example.org")}, ("reply-to",)),
         ({"lang": "de"}, ("language",)),
-        ({"fields": edition().fields[:1]}, ("merge fields",)),
+        ({"fields": (Field("nickname"), *edition().fields[1:])}, ("merge fields",)),
         ({}, ()),
     ],
 )

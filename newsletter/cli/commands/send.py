@@ -71,6 +71,7 @@ def _begin(errand: Errand, before: Send | None, plan_id: str | None, *, ask: boo
     plan = sending.plan(config, errand.database, errand.provider, edition)
     if not errand.call.json:
         telling.show_plan(plan)
+    sending.tell_what_a_trial_lacks(config)
     if plan_id and plan.id != plan_id:
         message = f"the plan {plan_id} does not hold any more; now it is {plan.id}"
         raise Blocked(message, hint="Content or audience have changed: look at `newsletter plan` again.")
@@ -92,9 +93,10 @@ def _already(errand: Errand, made: Send) -> int:
     if errand.call.json:
         output.emit(status.data())
         return 0
-    when = f"{made.finished_at:%Y-%m-%d %H:%M} UTC" if made.finished_at else "before"
+    finished = (made.finished_at or made.created_at).astimezone(errand.config.timezone)
     count = status.people["accepted"]
-    output.say(f"{made.slug} was sent already: to {count:,} recipients, finished {when}. Nobody was mailed now.")
+    output.say(f"{made.slug} was sent already: to {count:,} recipients, on {finished:%Y-%m-%d at %H:%M %Z}.")
+    output.say("Nobody was mailed now.")
     if made.realm == "outbox":
         output.hint(f"\nTo repeat this trial: newsletter send {made.slug} --again")
     return 0
