@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import BadConfig, Problem
@@ -30,16 +30,14 @@ Provider = Literal["outbox", "mailgun", "resend"]
 PROVIDERS: tuple[Provider, ...] = ("outbox", "mailgun", "resend")
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(NamedTuple):
     """How a send is cut and worked off."""
 
     batch: int
     workers: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Where the pre-flight draws its lines; bytes, and characters."""
 
     html_warning: int
@@ -180,8 +178,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read_whole
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One key of the file: its dotted name, how its text is read, its default, and its help."""
 
     name: str

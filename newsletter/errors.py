@@ -16,8 +16,7 @@ A message says what is wrong, where, and what to do next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from newsletter.model import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with the input: where (unknown: ``None``), what, and what to do about it."""
 
     place: Place | None

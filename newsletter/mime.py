@@ -30,9 +30,13 @@ WIDTH = 76
 
 _LOCAL = re.compile(r"[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+(?:\.[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_PLAIN_DOMAIN = re.compile(r"[a-z0-9]{1,63}(?:\.[a-z0-9]{1,63}){1,2}")
 _VISIBLE = re.compile(r"[!-;=?-~]+")
 _UNSOUND = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_HEADER = re.compile(rb"[!-9;-~]+: ?[ -~]*")
+_FOLDED = re.compile(rb" [ -~]*[!-~][ -~]*")
+_DAYS, _MONTHS = "MonTueWedThuFriSatSun", "JanFebMarAprMayJunJulAugSepOctNovDec"
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 _Encoded = tuple["bytes | int", ...]
@@ -66,12 +70,10 @@ def frame(
 
     Raises ``CannotRender`` when a value may not stand in a header.
     """
-    from email.utils import format_datetime
-
     head = [_mailbox("From", sender)]
     if reply_to:
         head.append(_mailbox("Reply-To", reply_to))
-    head += [f"Date: {format_datetime(date)}\r\n", _list_id(list_name, sender), "MIME-Version: 1.0\r\n"]
+    head += [f"Date: {_date(date)}\r\n", _list_id(list_name, sender), "MIME-Version: 1.0\r\n"]
     slots = tuple(dict.fromkeys(part for part in (*text, *html) if isinstance(part, Slot)))
     encoded_text, encoded_html = _encode(text, slots), _encode(html, slots)
     boundary = _boundary(subject, slots, encoded_text, encoded_html)
@@ -203,6 +205,8 @@ def address(text: str) -> str:
 
 
 def _domain(domain: str) -> str:
+    if _PLAIN_DOMAIN.fullmatch(domain):
+        return domain
     import idna
 
     try:
@@ -211,6 +215,12 @@ def _domain(domain: str) -> str:
         message = "the part after the @ is not a domain"
         raise CannotRender(message) from None
     return ascii_domain
+
+
+def _date(date: dt.datetime) -> str:
+    """RFC 5322 §3.3; ``email.utils`` would do, but importing it, sockets and all, takes longer than all the rest."""
+    day, month = 3 * date.weekday(), 3 * (date.month - 1)
+    return f"{_DAYS[day : day + 3]}, {date.day:02} {_MONTHS[month : month + 3]} {date.year:04} {date:%H:%M:%S %z}"
 
 
 def _visible(what: str, value: str) -> str:
@@ -286,10 +296,10 @@ def _encoded(header: str, text: str) -> str:
 
 
 def _parse_again(raw: bytes, expected: int) -> None:
-    """Read the shared headers back: one more or one less means that a value broke out of its line."""
-    from email.parser import BytesHeaderParser
-
-    parsed = BytesHeaderParser().parsebytes(raw)
-    if len(parsed) != expected or parsed.defects:
+    """Read the shared headers back (RFC 5322 §2.2): one more or less means that a value broke out of its line."""
+    lines = raw.removesuffix(b"\r\n").split(b"\r\n")
+    headers = sum(_HEADER.fullmatch(line) is not None for line in lines)
+    folded = sum(_FOLDED.fullmatch(line) is not None for line in lines)
+    if headers != expected or headers + folded != len(lines):
         message = "the sender or the newsletter's name breaks the message's headers apart"
         raise CannotRender(message)

@@ -6,10 +6,8 @@ collected with its place, and duplicate keys, anchors and explicit tags are prob
 
 from __future__ import annotations
 
-import difflib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from newsletter.errors import Problem
 from newsletter.model import Place
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from ruamel.yaml.error import MarkedYAMLError
 
 _UNQUOTED_FIELD = re.compile(r"^(?P<head>\s*(?:-\s+)?(?:[\w-]+:\s+)?)(?P<field>\{\{.*)$")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _KINDS: Mapping[str, ScalarKind] = {
     "str": "text",
     "int": "int",
@@ -32,8 +31,7 @@ _KINDS: Mapping[str, ScalarKind] = {
 ScalarKind = Literal["text", "int", "float", "bool", "null", "date"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value: its text as read, and what YAML 1.2 takes it for."""
 
     text: str
@@ -41,16 +39,14 @@ class Scalar:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One ``key: value`` of a mapping."""
 
     key: Scalar
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A mapping in the author's order, without duplicate keys."""
 
     entries: tuple[Entry, ...]
@@ -61,8 +57,7 @@ class Mapped:
         return next((e.value for e in self.entries if e.key.text == key), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A sequence."""
 
     items: tuple[Node, ...]
@@ -83,9 +78,18 @@ def read(text: str, path: str, problems: list[Problem], *, first_line: int = 1) 
         return None
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.reader import Reader
+
+    class Checked(Reader):
+        """Without the reader's own look for what may not stand: we have looked, and its pattern is slow to make."""
+
+        def check_printable(self, data: str) -> None:
+            """Do nothing."""
 
     try:
-        root = YAML(typ="rt", pure=True).compose(text)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Reader = Checked
+        root = yaml.compose(text)
         return None if root is None else _Reader(path, first_line, problems).node(root)
     except MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, path, first_line))
@@ -120,7 +124,7 @@ def _unprintable(text: str, path: str, first_line: int) -> list[Problem]:
             "Delete it.",
         )
         for index, line in enumerate(text.split("\n"))
-        if (found := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]", line))
+        if (found := _UNPRINTABLE.search(line))
     ]
 
 
@@ -165,9 +169,7 @@ class _Reader:
         kind = _KINDS.get(str(node.tag).rpartition(":")[2])
         if kind is None:
             self.problems.append(Problem(place, f"the tag {node.tag} is not supported here", "Remove the tag."))
-        # ruamel.yaml marks the folds of a ">" block with BEL.
-        text = node.value.replace("\a", "") if node.style == ">" else node.value
-        return Scalar(text, kind or "text", place)
+        return Scalar(node.value, kind or "text", place)
 
     def entries(self, node: Any) -> Iterable[Entry]:
         first: dict[str, Place] = {}
@@ -193,6 +195,8 @@ class _Reader:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: the nearest known one, else the whole list."""
+    import difflib
+
     names = list(known)
     near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return f"Did you mean “{near[0]}”?" if near else f"Known here: {', '.join(names)}."

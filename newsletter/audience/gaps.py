@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from newsletter.audience.status import ACTIVE
 from newsletter.model import FieldGap
@@ -24,7 +24,9 @@ def field_gaps(connection: Connection, names: Sequence[str]) -> tuple[FieldGap, 
     """
     asked = [name for name in dict.fromkeys(names) if name not in RESERVED]
     values = [func.coalesce(func.json_extract(person.c.fields, f'$."{name}"'), "") for name in asked]
-    lacking: list[ColumnElement[Any]] = [func.coalesce(func.sum(func.trim(value) == ""), 0) for value in values]
+    # A case and not the bare comparison: SQLAlchemy would read the sum of truth values as one truth value.
+    blank = [case((func.trim(value) == "", 1), else_=0) for value in values]
+    lacking: list[ColumnElement[Any]] = [func.coalesce(func.sum(each), 0) for each in blank]
     counts = select(func.count(), *lacking).select_from(person).where(person.c.status == ACTIVE)
     total, *missing = map(int, connection.execute(counts).one())
     found = dict(zip(asked, missing, strict=True))

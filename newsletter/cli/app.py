@@ -6,9 +6,8 @@ import functools
 import importlib
 import os
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What every command is told: where the workspace is and how to print."""
 
     config_file: Path | None = None
@@ -51,8 +49,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, config_file: Path | None, as_json: bool, verbose: bool, **kwargs: Any) -> Any:
         context = click.get_current_context()
         above = context.find_object(Call) or Call()
-        call = replace(
-            above,
+        call = above._replace(
             config_file=config_file.absolute() if config_file else above.config_file,
             json=as_json or above.json,
             verbose=verbose or above.verbose,

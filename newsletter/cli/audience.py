@@ -23,7 +23,11 @@ _AT_A_TIME = 500
 
 def mapped_columns(given: Sequence[str]) -> dict[str, str]:
     """``--map`` options; a column's name may hold ``=``."""
-    return _pairs("--map COLUMN=TARGET", [(each, *each.rpartition("=")) for each in given])
+    found = _pairs("--map COLUMN=TARGET", [(each, *each.rpartition("=")) for each in given])
+    for name, target in found.items():
+        if not target:
+            raise WrongUsage(f"--map gives no target for “{name}”", hint=f'To pass over the column: --ignore "{name}"')
+    return found
 
 
 def given_fields(given: Sequence[str]) -> dict[str, str]:

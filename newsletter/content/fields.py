@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from newsletter.content.expression import DATA, NotAField, parse
@@ -33,7 +32,6 @@ class Piece(NamedTuple):
     place: Place
 
 
-@dataclass(slots=True)
 class Fields:
     """The merge fields of one issue: ``lift`` takes them out of a text, ``text`` and ``literal`` put them back.
 
@@ -41,12 +39,11 @@ class Fields:
     index into ``found``, and fields that stand in code only are not in there.
     """
 
-    lang: str
-    data: Mapping[str, str | None]
-    problems: list[Problem]
-    found: list[Field] = field(default_factory=list)
-    _pieces: list[Piece] = field(default_factory=list)
-    _settled: dict[int, int | str] = field(default_factory=dict)
+    def __init__(self, lang: str, data: Mapping[str, str | None], problems: list[Problem]) -> None:
+        self.lang, self.data, self.problems = lang, data, problems
+        self.found: list[Field] = []
+        self._pieces: list[Piece] = []
+        self._settled: dict[int, int | str] = {}
 
     # -- out ----------------------------------------------------------------------
 
@@ -138,7 +135,7 @@ class Fields:
         if any(each.name == "date" for each in found.filters):
             self._know_language()
             self._run(
-                replace(found, filters=tuple(f for f in found.filters if f.name != "default")), {found.name: _SAMPLE}
+                found._replace(filters=tuple(f for f in found.filters if f.name != "default")), {found.name: _SAMPLE}
             )
         if found.default is not None:
             self._run(found, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.config import KEYS
@@ -127,8 +126,7 @@ def read_front(yaml: str | None, source: Source, folder: str, config: Config, pr
     )
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(NamedTuple):
     """Reads the keys one by one and reports what is wrong; ``missing`` is whether a missing key is news."""
 
     node: Mapped

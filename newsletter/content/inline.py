@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from newsletter.content import html, targets
@@ -24,28 +23,22 @@ _PLAIN = re.compile(r"[^\\`*_~\[\]!<>&^'\"\n]*")
 _NARROWEST = 16
 
 
-@dataclass(slots=True)
 class _Open:
     """Something that was opened and not yet closed, and what has come into it so far."""
 
-    kind: str
-    place: Place
-    title: str = ""
-    href: str = ""
-    html: bool = False
-    children: list[Inline] = field(default_factory=list)
+    __slots__ = ("children", "href", "html", "kind", "place", "title")
+
+    def __init__(self, kind: str, place: Place, title: str = "", href: str = "", *, html: bool = False) -> None:
+        self.kind, self.place, self.title, self.href, self.html = kind, place, title, href, html
+        self.children: list[Inline] = []
 
 
-@dataclass(slots=True)
 class InlineReader:
     """Reads one inline token; ``room`` is how wide a picture may be here, in CSS pixels."""
 
-    reading: Reading
-    token: Token
-    place: Place
-    room: int
-    notes: bool = True
-    refused: set[str] = field(default_factory=set)
+    def __init__(self, reading: Reading, token: Token, place: Place, room: int, *, notes: bool = True) -> None:
+        self.reading, self.token, self.place, self.room, self.notes = reading, token, place, room, notes
+        self.refused: set[str] = set()
 
     def read(self, tokens: Iterable[Token] | None = None) -> Inlines:
         """The content of ``tokens``, or of the whole token."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -36,15 +35,13 @@ class Widths(NamedTuple):
     avatar: int = 64
 
 
-@dataclass(slots=True)
 class Gallery:
     """Hands out the pictures of one folder; ``taken`` holds each once, in the order of use."""
 
-    folder: Path
-    cache: Path | None
-    problems: list[Problem]
-    taken: dict[str, Picture] = field(default_factory=dict)
-    _made: dict[tuple[str, int], Picture | None] = field(default_factory=dict)
+    def __init__(self, folder: Path, cache: Path | None, problems: list[Problem]) -> None:
+        self.folder, self.cache, self.problems = folder, cache, problems
+        self.taken: dict[str, Picture] = {}
+        self._made: dict[tuple[str, int], Picture | None] = {}
 
     def take(self, name: str, width: int, place: Place) -> Picture | None:
         """The picture of a relative path for a display width, or ``None`` with a problem reported."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from newsletter.content.slugs import slug
@@ -21,22 +20,24 @@ DEEPEST = 12
 """How deep lists, quotes, containers and styles may stand in each other."""
 
 
-@dataclass(slots=True)
 class Node:
     """A token with the tokens between it and its end."""
 
-    token: Token
-    children: list[Node] = field(default_factory=list)
+    __slots__ = ("children", "token")
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+        self.children: list[Node] = []
 
 
-@dataclass(slots=True)
 class Notes:
     """Footnotes in the order in which readers meet them."""
 
-    definitions: dict[str, Node] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    uses: dict[str, int] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.definitions: dict[str, Node] = {}
+        self.order: list[str] = []
+        self.uses: dict[str, int] = {}
+        self.places: dict[str, Place] = {}
 
     def refer(self, label: str, place: Place) -> tuple[int, int]:
         """The number of a footnote, and how often it has been referred to with this."""
@@ -47,19 +48,23 @@ class Notes:
         return self.order.index(label) + 1, self.uses[label]
 
 
-@dataclass(slots=True)
 class Reading:
     """One issue being read; ``source`` is its text after lifting, so that offsets hold."""
 
-    source: Source
-    problems: list[Problem]
-    fields: Fields
-    gallery: Gallery
-    widths: Widths
-    parser: MarkdownIt
-    references: dict[str, Any] = field(default_factory=dict)
-    notes: Notes = field(default_factory=Notes)
-    anchors: dict[str, int] = field(default_factory=dict)
+    def __init__(
+        self,
+        source: Source,
+        problems: list[Problem],
+        fields: Fields,
+        gallery: Gallery,
+        widths: Widths,
+        parser: MarkdownIt,
+    ) -> None:
+        self.source, self.problems, self.fields = source, problems, fields
+        self.gallery, self.widths, self.parser = gallery, widths, parser
+        self.references: dict[str, Any] = {}
+        self.notes = Notes()
+        self.anchors: dict[str, int] = {}
 
     def wrong(self, place: Place, message: str, hint: str = "") -> None:
         """Report a problem."""

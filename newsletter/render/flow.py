@@ -6,8 +6,7 @@ kinds here and bring their own for the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Heading, ListBlock, Paragraph, RawHtml, Rule, Table
@@ -26,8 +25,7 @@ LAST = "-last"
 """The gap below a block that is the last in its box: none. Styles named so have no lower margin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """How to write blocks as HTML: the pen, and a function for each kind."""
 
     pen: Pen
@@ -51,7 +49,7 @@ class Flow:
 
     def small(self) -> Flow:
         """The same flow in a box of smaller type."""
-        return replace(self, pen=self.pen.small())
+        return self._replace(pen=self.pen.small())
 
     def spaced(self, name: str, content: str, gap: str, *, css: str = "", **attributes: str) -> str:
         """An element whose style loses its lower margin when ``gap`` says that it is the last one."""

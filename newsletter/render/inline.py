@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from newsletter.render.words import Words
 
 
-@dataclass(frozen=True, slots=True)
-class Pen:
+class Pen(NamedTuple):
     """What writing HTML needs to know: where it goes, the inline styles by element, and where pictures lie."""
 
     where: Literal["email", "web"]
@@ -43,7 +41,7 @@ class Pen:
     def small(self) -> Pen:
         """The same pen in a box of smaller type: styles named ``x-small`` take the place of ``x``."""
         smaller = {name.removesuffix("-small"): style for name, style in self.css.items() if name.endswith("-small")}
-        return replace(self, css={**self.css, **smaller}) if smaller else self
+        return self._replace(css={**self.css, **smaller}) if smaller else self
 
     def picture(self, picture: Picture, alt: str, width: int, css: str) -> str:
         """An ``img`` that shrinks with its column; ``width`` in CSS pixels is for Outlook."""

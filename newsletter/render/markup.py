@@ -7,8 +7,7 @@ rendered for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
 
 from newsletter.errors import BadInput, Problem
@@ -31,8 +30,7 @@ def tags(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where markup comes from: a template (or the author's own file), its text, and the author's block."""
 
     path: str

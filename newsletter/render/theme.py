@@ -7,8 +7,7 @@ sheets as ``$name``. A file that a theme lacks comes from the default theme; of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.config import display
 from newsletter.errors import BadInput, Problem
@@ -36,8 +35,7 @@ _KEYS = ("title", "settings")
 _Files = dict[str, tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(NamedTuple):
     """A loaded theme: ``sources`` maps a template's name to its text and the path to show for it."""
 
     name: str

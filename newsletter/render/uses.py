@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.model import (
@@ -42,8 +41,8 @@ def uses(
         found += _running(credit)
     fields = issue.fields
     return (
-        tuple(replace(each, label=marks.shown(each.label, fields)) for each in found if isinstance(each, LinkUse)),
-        tuple(replace(each, alt=marks.shown(each.alt, fields)) for each in found if isinstance(each, ImageUse)),
+        tuple(each._replace(label=marks.shown(each.label, fields)) for each in found if isinstance(each, LinkUse)),
+        tuple(each._replace(alt=marks.shown(each.alt, fields)) for each in found if isinstance(each, ImageUse)),
     )
 
 

@@ -139,7 +139,7 @@ def test_who_complained_does_not_come_back(database: Database, tmp_path: Path) -
 def test_nobody_by_that_address_is_bad_input(act: object, database: Database) -> None:
     """The address is repeated, and a way to look is given."""
     assert callable(act)
-    with pytest.raises(BadInput, match="nobody on the list has the address eve@example.org"):
+    with pytest.raises(BadInput, match=r"nobody on the list has the address eve@example\.org"):
         act(database, "eve@example.org")
     with pytest.raises(BadInput, match="“eve” is not an address"):
         act(database, "eve")

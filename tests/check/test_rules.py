@@ -173,7 +173,7 @@ def test_a_value_that_nobody_has_is_an_error_at_its_field(config: Config) -> Non
 def test_a_field_with_a_default_needs_no_value(config: Config) -> None:
     """Nor does one that no part uses."""
     made = edition(
-        fields=(UNSUBSCRIBE, replace(NAME, filters=(Filter("default", ("you",)),))), html=(*FOOTER, Slot(1, "html"))
+        fields=(UNSUBSCRIBE, NAME._replace(filters=(Filter("default", ("you",)),))), html=(*FOOTER, Slot(1, "html"))
     )
     assert needed_values(made) == ()
     assert needed_values(edition()) == ()

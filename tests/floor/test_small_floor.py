@@ -15,7 +15,7 @@ from newsletter.errors import BadInput, Problem, Unwritable
 from newsletter.headers import mailbox, unsafe
 from newsletter.links import Links
 from newsletter.model import Mailbox, Place
-from newsletter.yamlread import Mapped, read
+from newsletter.yamlread import Mapped, Scalar, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +98,7 @@ def test_yaml_keeps_words_as_words() -> None:
     """Norway is a country, not a boolean."""
     node = read("country: NO\nversion: 1.10\n", "x.yaml", [])
     assert isinstance(node, Mapped)
-    assert [entry.value.text for entry in node.entries if hasattr(entry.value, "text")] == ["NO", "1.10"]
+    assert [entry.value.text for entry in node.entries if isinstance(entry.value, Scalar)] == ["NO", "1.10"]
 
 
 @pytest.mark.parametrize(

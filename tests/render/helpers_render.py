@@ -143,7 +143,7 @@ def themed(**templates: str) -> Theme:
     for name, text in templates.items():
         key = "layout.mjml.j2" if name == "layout" else f"blocks/{name}.mjml.j2"
         sources[key] = (text, f"templates/mine/{key}")
-    return dataclasses.replace(made, sources=sources)
+    return made._replace(sources=sources)
 
 
 def printed(*blocks: Block, theme: Theme | None = None, **changes: Any) -> Edition:
