@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import BadConfig, Problem
 from newsletter.headers import mailbox, unsafe
 from newsletter.model import Mailbox, Place
+from newsletter.personal import PRIVATE
 from newsletter.yamlread import Entry, Mapped, Node, Scalar, read, suggestion, text_of
 
 if TYPE_CHECKING:
@@ -104,27 +105,34 @@ class _Wrong(ValueError):
         self.hint = hint
 
 
+_UNFIT = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|{PRIVATE.pattern}")
+
+
 def _text(raw: str) -> str:
+    if found := _UNFIT.search(raw):
+        raise _Wrong(f"it holds a character that no mail can hold (U+{ord(found[0]):04X})", "Delete it.")
     return raw.strip()
 
 
 def _header_text(raw: str) -> str:
     if reason := unsafe(raw.strip()):
-        raise _Wrong(reason)
-    return raw.strip()
+        raise _Wrong(reason, "Write it on one line, as plain words.")
+    return _text(raw)
 
 
 def _mailbox(raw: str) -> Mailbox | None:
     if not raw.strip():
         return None
     try:
-        return mailbox(raw)
+        return mailbox(_text(raw))
+    except _Wrong:
+        raise
     except ValueError as error:
         raise _Wrong(str(error), "Write: Your Name <you@example.org>") from None
 
 
 def _lines(raw: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in raw.splitlines() if line.strip())
+    return tuple(line.strip() for line in _text(raw).splitlines() if line.strip())
 
 
 def _lang(raw: str) -> str:
@@ -144,8 +152,9 @@ def _timezone(raw: str) -> ZoneInfo:
 
 def _url(raw: str) -> str:
     url = raw.strip().rstrip("/")
-    if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[^\s?#]*)?", url):
-        raise _Wrong("this is not an http or https address", "Write: https://letters.example.org")
+    if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?", url):
+        hint = "Write: https://letters.example.org; other characters than ASCII's are written as %C3%A4."
+        raise _Wrong("this is not an http or https address", hint if not url.isascii() else hint.partition(";")[0])
     return url
 
 
@@ -282,14 +291,20 @@ def load(root: Path, name: str | None = None) -> Config:
     except FileNotFoundError:
         message = f"{shown}: there is no configuration here"
         raise BadConfig(message, hint="Make a workspace with `newsletter init`, or name one with --config.") from None
-    except (OSError, UnicodeError) as error:
-        message = f"{shown}: cannot be read: {error}"
-        raise BadConfig(message) from error
+    except UnicodeDecodeError as error:
+        head = error.object[: error.start].decode("utf-8", "replace")
+        place = Place(shown, head.count("\n") + 1, len(head) - head.rfind("\n"))
+        message = f"this is not UTF-8 (byte 0x{error.object[error.start]:02X})"
+        raise BadConfig([Problem(place, message, "Save the file as UTF-8.")]) from None
+    except OSError as error:
+        message = f"{shown}: cannot be read: {error.strerror or error}"
+        raise BadConfig(message, hint="Name the newsletter.yaml of a workspace.") from error
     node = read(text, shown, problems)
     if node is not None and not isinstance(node, Mapped):
         problems.append(Problem(node.place, "the file must be a list of “key: value” lines"))
+    complete = isinstance(node, Mapped) or (node is None and not problems)
     entries = dict(_flat(node, problems)) if isinstance(node, Mapped) else {}
-    values = {key.name: _value(key, entries, shown, problems, complete=isinstance(node, Mapped)) for key in KEYS}
+    values = {key.name: _value(key, entries, shown, problems, complete=complete) for key in KEYS}
     if problems:
         raise BadConfig(problems)
     return Config(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.errors import Unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextlib.contextmanager
@@ -19,7 +19,13 @@ def writing(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"{path}: cannot be written: {error.strerror or error}"
+        from newsletter.config import display
+
+        shown = display(Path(path))
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            message = f"{shown}: cannot be written: a file stands where a folder is needed"
+            raise Unwritable(message, hint="Move it away, or choose another place.") from error
+        message = f"{shown}: cannot be written: {error.strerror or error}"
         raise Unwritable(
             message, hint="Free some space or mend the permissions, then run the same command again."
         ) from error

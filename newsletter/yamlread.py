@@ -28,6 +28,18 @@ _KINDS: Mapping[str, ScalarKind] = {
     "timestamp": "date",
 }
 
+_HINTS = (
+    ("mapping values are not allowed", 'A value with a colon in it must be quoted: title: "One: two"'),
+    ("'\\t'", "Put spaces in the place of the tab."),
+    ("that cannot start any token", "A value that begins with this character must be quoted."),
+    ("quoted scalar", "Close the quote; within double quotes, write \\\" for a quote and \\\\ for a backslash."),
+    ("could not find expected ':'", "Every line has the form “key: value”."),
+    ("<block end>", "Look at the indentation here, and quote a value with quotes or brackets in it."),
+    ("a single document", "Take away the line ---."),
+    ("flow", "Close the bracket, or quote a value that begins with one."),
+)
+"""What to do about the commonest mistakes, by words of the parser's message."""
+
 ScalarKind = Literal["text", "int", "float", "bool", "null", "date"]
 
 
@@ -106,8 +118,9 @@ def _syntax_problem(error: MarkedYAMLError, text: str, path: str, first_line: in
         at = error.context_mark  # what is left open began here; the end of the file helps nobody
     row, column = (at.line, at.column) if at else (0, 0)
     what = " ".join(part for part in (error.context, error.problem) if part)
+    hint = next((hint for words, hint in _HINTS if words in what), "")
     return Problem(
-        Place(path, first_line + row, column + 1), f"this is not valid YAML: {what}", excerpt=_line(text, row)
+        Place(path, first_line + row, column + 1), f"this is not valid YAML: {what}", hint, _line(text, row)
     )
 
 

@@ -30,8 +30,4 @@ def parse(text: str) -> Address:
         reason = str(error).removesuffix(".")
         raise BadAddress(f"“{shown}” is not an address: {reason[:1].lower()}{reason[1:]}") from None
     address = f"{valid.local_part}@{valid.ascii_domain}"
-    return address, _folded(address)
-
-
-def _folded(address: str) -> str:
-    return address.lower() if address.isascii() else unicodedata.normalize("NFC", address.casefold())
+    return address, address.lower() if address.isascii() else unicodedata.normalize("NFC", address.casefold())

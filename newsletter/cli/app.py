@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from newsletter.cli import output
 from newsletter.cli.registry import COMMANDS, main_help
 from newsletter.config import Config, find_root, load
 from newsletter.errors import Interrupted, NewsletterError, Unwritable
@@ -138,6 +141,7 @@ def app(call: Call) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code of the contract."""
     verbose = any(a == "--verbose" or (a.startswith("-") and not a.startswith("--") and "v" in a) for a in arguments)
+    _prepare_streams()
     try:
         return _invoke(arguments)
     except NewsletterError as error:
@@ -146,19 +150,45 @@ def run(arguments: Sequence[str]) -> int:
         return _report(Interrupted("Interrupted.", hint="It is safe to run the same command again."), verbose=False)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); that is no fault of the command's.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141  # as if SIGPIPE had ended it: 128 + 13
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _report(Unwritable(f"{where}{error.strerror or error}"), verbose=verbose)
+        code = _report(Unwritable(f"{where}{error.strerror or error}"), verbose=verbose)
+        _drop_output()
+        return code
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a user unasked
         hint = "This is a fault in newsletter itself. Run it again with -v and report what it prints."
         return _report(NewsletterError(f"unexpected {type(error).__name__}: {error}", hint=hint), verbose=verbose)
 
 
+def _prepare_streams() -> None:
+    """Make printing safe where standard output is closed, or cannot show every character."""
+    if sys.stdout is None:  # `>&-`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open until the process ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not output.shows_all(stream):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, so that the end of the process does not fail once more."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _colour() -> bool | None:
+    """Never with NO_COLOR (https://no-color.org), else where there is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _invoke(arguments: Sequence[str]) -> int:
     try:
-        result = app.main(list(arguments), prog_name="newsletter", standalone_mode=False)
+        result = app.main(list(arguments), prog_name="newsletter", standalone_mode=False, color=_colour())
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise ended.__context__ from None  # click would end with 1, which means something else here
+        raise
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -169,7 +199,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _report(error: NewsletterError, *, verbose: bool) -> int:
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True, color=_colour())
     if verbose:
         import traceback
 

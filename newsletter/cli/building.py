@@ -71,7 +71,15 @@ def write(target: Path, built: Mapping[str, bytes]) -> None:
             if old.exists() and not target.exists():
                 old.rename(target)
             shutil.rmtree(fresh, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
+
+
+def _remove(path: Path) -> None:
+    """Take away what a build replaced: a folder, or the file or link that somebody had put in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def differences(target: Path, built: Mapping[str, bytes]) -> list[str]:

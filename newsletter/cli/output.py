@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
@@ -39,7 +39,12 @@ def hint(text: str) -> None:
 
 def emit(data: Any) -> None:
     """JSON for scripts on standard output."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(data, indent=2, ensure_ascii=not shows_all(sys.stdout)))
+
+
+def shows_all(stream: TextIO) -> bool:
+    """Whether a stream can show every character."""
+    return (getattr(stream, "encoding", "") or "").lower().replace("-", "").startswith("utf")
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

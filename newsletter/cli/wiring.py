@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.errors import BadConfig, BadInput
+from newsletter.errors import BadConfig, BadInput, Problem
 
 if TYPE_CHECKING:
     from newsletter.config import Config
@@ -27,8 +27,18 @@ def issue(config: Config, folder: Path) -> Issue:
     from newsletter.content.issue import load_issue
     from newsletter.content.library import check_ids
 
-    check_ids(config, folder)
-    return load_issue(folder, config, cache=config.state / "cache")
+    repeated: tuple[Problem, ...] = ()
+    try:
+        check_ids(config, folder)
+    except BadInput as error:
+        repeated = error.problems
+    try:
+        read = load_issue(folder, config, cache=config.state / "cache")
+    except BadInput as error:
+        raise BadInput((*repeated, *error.problems)) from error
+    if repeated:
+        raise BadInput(repeated)
+    return read
 
 
 def theme_folders_of_package() -> tuple[Path, ...]:

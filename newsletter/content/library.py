@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.config import display
-from newsletter.content.frontmatter import MISSING_ID
 from newsletter.content.source import Source
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place
-from newsletter.yamlread import suggestion
+from newsletter.yamlread import Mapped, Scalar, read, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,13 +84,13 @@ def _is(question: Callable[[], bool]) -> bool:
 
 
 def check_ids(config: Config, folder: Path) -> None:
-    """Make sure that the issue in ``folder`` has an id, and that no other issue has the same.
+    """Make sure that no other issue has the id of the one in ``folder``; a missing one is ``load_issue``'s to report.
 
     Raises ``BadInput`` with both places.
     """
     own, place = _id(folder)
     if not own:
-        raise BadInput((Problem(place, "“id” is missing", MISSING_ID),))
+        return
     here = folder.resolve()
     problems = []
     for other in all_issues(config):
@@ -116,9 +115,18 @@ def _id(folder: Path) -> tuple[str, Place]:
         return "", start
     text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
     front = re.match(r"---[ \t]*\n(.*?)^---[ \t]*$", text, re.DOTALL | re.MULTILINE)
-    found = _ID.search(front[1]) if front else None
-    if front is None or found is None:
+    if front is None:
         return "", start
+    found = _ID.search(front[1])
+    if found is None:
+        return _id_as_yaml(front[1], start)
     group = next(number for number in (1, 2, 3) if found[number] is not None)
     quoted = group != 3  # a scalar's place is its quote
     return found[group], Source.of(start.path, text).place(front.start(1) + found.start(group) - quoted)
+
+
+def _id_as_yaml(front: str, start: Place) -> tuple[str, Place]:
+    """The id of a front matter that does not give it in the usual form, such as ``"id": …`` or ``{id: …}``."""
+    node = read(front, start.path, [], first_line=2)
+    value = node.get("id") if isinstance(node, Mapped) else None
+    return (value.text, value.place) if isinstance(value, Scalar) else ("", start)

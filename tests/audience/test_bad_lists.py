@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_audience import dump, imported, statuses, write_list
+from audience.helpers_audience import dump, imported, statuses, write_list
 
 from newsletter.audience.csvfile import LONGEST_LINE
 from newsletter.errors import BadInput

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers_audience import NOW, dump, everyone, imported, statuses, write_list
+from audience.helpers_audience import NOW, dump, everyone, imported, statuses, write_list
 from sqlalchemy import event
 
 from newsletter.audience import people

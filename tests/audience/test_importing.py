@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from helpers_audience import NOW, dump, everyone, history, imported, records, statuses, write_list
+from audience.helpers_audience import NOW, dump, everyone, history, imported, records, statuses, write_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_audience import everyone, imported, write_list
+from audience.helpers_audience import everyone, imported, write_list
 from hypothesis import given
 from hypothesis import strategies as st
 

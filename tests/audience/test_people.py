@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_audience import NOW, dump, everyone, history, imported, write_list
+from audience.helpers_audience import NOW, dump, everyone, history, imported, write_list
 
 from newsletter.audience import people
 from newsletter.errors import BadInput, Blocked

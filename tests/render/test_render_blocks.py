@@ -8,7 +8,7 @@ import typing
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_render import (
+from render.helpers_render import (
     FIELDS,
     NAME,
     as_nobody,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from helpers_render import at, events, html_of, tags, text_of, themed, wrong
 from mjml import mjml2html
+from render.helpers_render import at, events, html_of, tags, text_of, themed, wrong
 
 from newsletter.errors import BadInput
 from newsletter.model import RawMjml

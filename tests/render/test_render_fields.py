@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers_render import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render.helpers_render import (
     CODE,
     FIELDS,
     INDEX,
@@ -31,8 +33,6 @@ from helpers_render import (
     with_values,
     words,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from newsletter.model import (
     Block,

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from helpers_render import as_nobody, at, para, picture, printed, words
+from render.helpers_render import as_nobody, at, para, picture, printed, words
 
 from newsletter.model import Button, CodeBlock, Columns, Figure, Heading, Note, PullQuote, Quote, Sponsor, Table
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from helpers_render import CODE, FIELDS, NAME, at, items, link, para, picture, printed, text_of, with_values, words
 from hypothesis import given
 from hypothesis import strategies as st
+from render.helpers_render import (
+    CODE,
+    FIELDS,
+    NAME,
+    at,
+    items,
+    link,
+    para,
+    picture,
+    printed,
+    text_of,
+    with_values,
+    words,
+)
 
 from newsletter.model import (
     Align,

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_render import (
+from render.helpers_render import (
     FIELDS,
     INDEX,
     TEMPLATES,

@@ -10,9 +10,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_store import as_nobody, columns_of, with_little_room
 from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import IntegrityError
+from store.helpers_store import as_nobody, columns_of, with_little_room
 
 from newsletter.errors import BadInput, NewsletterError, TryLater, Unwritable
 from newsletter.store.database import Database, open_database

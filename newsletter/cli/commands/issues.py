@@ -60,7 +60,7 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
     built = building.files_of(made, config, wiring.reader_values(config, reader) if reader else None)
     target = config.root / "build" / made.slug
     if verify:
-        _verify(target, built)
+        _verify(call, target, built)
         return
     building.write(target, built)
     if call.json:
@@ -74,11 +74,15 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
     output.hint(f"\nNext: open {shown}/email.html in a browser, then run: newsletter check {made.slug}")
 
 
-def _verify(target: Path, built: dict[str, bytes]) -> None:
-    if differing := building.differences(target, built):
+def _verify(call: Call, target: Path, built: dict[str, bytes]) -> None:
+    differing = building.differences(target, built)
+    if call.json:
+        output.emit({"folder": str(target), "ok": not differing, "differences": differing})
+    if differing:
         message = "\n    ".join([f"{display(target)} is not what would be built now:", *differing])
         raise Blocked(message, hint="Run `newsletter build` to bring it up to date.")
-    output.say(f"{display(target)} is up to date: {len(built)} files, byte for byte.")
+    if not call.json:
+        output.say(f"{display(target)} is up to date: {len(built)} files, byte for byte.")
 
 
 @command()
