@@ -141,9 +141,14 @@ def _lang(raw: str) -> str:
     return raw.strip()
 
 
+_HOSTS_OWN = frozenset({"localtime", "posixrules"})
+"""Names that mean another zone on every machine."""
+
+
 def _timezone(raw: str) -> ZoneInfo:
+    name = raw.strip()
     try:
-        return ZoneInfo(raw.strip())
+        return ZoneInfo("" if name in _HOSTS_OWN else name)
     except (KeyError, ValueError, OSError):
         raise _Wrong(
             "this is not a time zone's name", "Write a name such as Europe/Berlin or America/New_York."
@@ -338,8 +343,13 @@ def _flat(node: Mapped, problems: list[Problem], prefix: str = "") -> Iterator[t
     here = tuple(dict.fromkeys(name[len(prefix) :].partition(".")[0] for name in names if name.startswith(prefix)))
     for entry in node.entries:
         name = f"{prefix}{entry.key.text}"
-        if name in names:
+        if name in names and "." not in entry.key.text:
             yield name, entry
+        elif name in names:
+            section, _, key = name.partition(".")
+            problems.append(
+                Problem(entry.key.place, f"“{name}” is a nested key", f"Write “{section}:”, and below it “  {key}: …”.")
+            )
         elif entry.key.text in here and isinstance(entry.value, Mapped):
             yield from _flat(entry.value, problems, f"{name}.")
         elif entry.key.text in here:
@@ -414,7 +424,12 @@ def secret(root: Path, name: str = SECRET) -> str:
     if not value and (root / ".env").is_file():
         from dotenv import dotenv_values
 
-        value = dotenv_values(root / ".env", interpolate=False).get(name) or ""
+        try:
+            value = dotenv_values(root / ".env", interpolate=False).get(name) or ""
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "this is not UTF-8"
+            message = f"{display(root / '.env')}: cannot be read: {reason}"
+            raise BadConfig(message, hint="Mend the file or its permissions; .env.example shows its form.") from None
     shortest = 16
     if name == SECRET and value and len(value) < shortest:
         message = f"{SECRET} is shorter than {shortest} characters"

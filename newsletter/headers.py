@@ -8,6 +8,7 @@ from newsletter.model import Mailbox
 from newsletter.personal import unsafe_in_header
 
 _ADDRESS = re.compile(r"[^\s@<>(),;:\"\\\[\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _NAMED = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>")
 
 
@@ -24,7 +25,8 @@ def unsafe(text: str) -> str:
         from email.header import decode_header, make_header
 
         try:
-            decoded = str(make_header(decode_header(text)))
+            # Other letters beside an encoded word stop the decoder, and hide nothing.
+            decoded = str(make_header(decode_header(_NOT_ASCII.sub("x", text))))
         except (HeaderParseError, LookupError, UnicodeError, ValueError):
             return "it holds an encoded word that cannot be read"
         if bad := unsafe_in_header(decoded):

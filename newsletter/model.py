@@ -365,8 +365,7 @@ class Footnote(NamedTuple):
 # -- an issue, as written -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """An issue folder, read and found sound; every string may hold marks where fields are allowed."""
 
     id: str
@@ -431,8 +430,7 @@ class ImageUse(NamedTuple):
     animated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
+class Edition(NamedTuple):
     """What readers receive: static text with slots, and what the pre-flight needs to know of it."""
 
     issue_id: str

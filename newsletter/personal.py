@@ -154,7 +154,13 @@ def unsafe_in_header(value: str) -> str:
     return ""
 
 
+_BREAKS = re.compile(r" *[\t\r\n][ \t\r\n]*")
+
+
 def _header(value: str) -> str:
+    """``value`` on one line: tabs and line breaks, which spreadsheets leave in cells, become one space."""
+    if _BREAKS.search(value):
+        value = _BREAKS.sub(" ", value).strip(" ")
     if bad := unsafe_in_header(value):
         message = f"a value holds {bad}, which may not stand in a header"
         raise CannotRender(message)

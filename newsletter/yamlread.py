@@ -7,6 +7,7 @@ collected with its place, and duplicate keys, anchors and explicit tags are prob
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from newsletter.errors import Problem
@@ -30,9 +31,11 @@ _KINDS: Mapping[str, ScalarKind] = {
 
 _HINTS = (
     ("mapping values are not allowed", 'A value with a colon in it must be quoted: title: "One: two"'),
+    ("alias", "A value that begins with * must be quoted."),
+    ("anchor", "A value that begins with & must be quoted."),
     ("'\\t'", "Put spaces in the place of the tab."),
     ("that cannot start any token", "A value that begins with this character must be quoted."),
-    ("quoted scalar", "Close the quote; within double quotes, write \\\" for a quote and \\\\ for a backslash."),
+    ("quoted scalar", 'Close the quote; within double quotes, write \\" for a quote and \\\\ for a backslash.'),
     ("could not find expected ':'", "Every line has the form “key: value”."),
     ("<block end>", "Look at the indentation here, and quote a value with quotes or brackets in it."),
     ("a single document", "Take away the line ---."),
@@ -101,7 +104,9 @@ def read(text: str, path: str, problems: list[Problem], *, first_line: int = 1) 
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Reader = Checked
-        root = yaml.compose(text)
+        with warnings.catch_warnings():  # a repeated anchor is reported below, like every anchor
+            warnings.simplefilter("ignore")
+            root = yaml.compose(text)
         return None if root is None else _Reader(path, first_line, problems).node(root)
     except MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, path, first_line))
@@ -119,9 +124,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str, path: str, first_line: in
     row, column = (at.line, at.column) if at else (0, 0)
     what = " ".join(part for part in (error.context, error.problem) if part)
     hint = next((hint for words, hint in _HINTS if words in what), "")
-    return Problem(
-        Place(path, first_line + row, column + 1), f"this is not valid YAML: {what}", hint, _line(text, row)
-    )
+    return Problem(Place(path, first_line + row, column + 1), f"this is not valid YAML: {what}", hint, _line(text, row))
 
 
 def _line(text: str, index: int) -> str:
@@ -171,10 +174,12 @@ class _Reader:
 
     def node(self, node: Any) -> Node:
         place = self.place(node)
-        if id(node) in self.seen:
-            self.problems.append(Problem(place, "anchors and aliases are not supported here", "Write the value out."))
+        if id(node) in self.seen:  # an alias; its anchor is reported
             return Scalar("", "null", place)
         self.seen.add(id(node))
+        if node.anchor:
+            hint = "Write the value out; one that begins with & itself must be quoted."
+            self.problems.append(Problem(place, "anchors and aliases are not supported here", hint))
         if node.id == "mapping":
             return Mapped(tuple(self.entries(node)), place)
         if node.id == "sequence":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from newsletter.audience.status import RANK, read_flag, read_status
 from newsletter.store.tables import STATUSES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from newsletter.audience.columns import Column
 
 # A spreadsheet runs a cell that begins like this (OWASP, "CSV Injection"). Cells that already begin
@@ -43,8 +42,12 @@ A value that is blank in the file is null in the JSON.
 """
 
 
-def entry_reader(columns: Sequence[Column]) -> Callable[[int, Sequence[str], str], Entry]:
-    """How a row is read: its line, its cells, what is wrong with its form; the result raises ``Refused``."""
+EntryReader = Callable[[int, Sequence[str], str], Entry]
+"""Reads a row: its line, its cells, what is wrong with its form; raises ``Refused``."""
+
+
+def entry_reader(columns: Sequence[Column]) -> EntryReader:
+    """How the rows below these columns are read."""
     width = len(columns)
     email = next(column.index for column in columns if column.role == "email")
     fields = [column for column in sorted(columns, key=lambda each: each.name) if column.role == "field"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, insert, select
 
 from newsletter.audience import csvfile, staging
-from newsletter.audience.cells import Entry, Refused, entry_reader
+from newsletter.audience.cells import Refused, entry_reader
 from newsletter.audience.columns import NO_WISHES, Wishes, read_columns
 from newsletter.audience.plan import Plan, read_plan
 from newsletter.audience.refusedfile import check_free, refused_file
@@ -20,13 +21,15 @@ from newsletter.store.tables import meta
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from newsletter.audience.cells import Entry, EntryReader
     from newsletter.audience.columns import Column
     from newsletter.store.database import Database, Session
 
-_BLOCK = 1_000
+_BLOCK = 10_000
+_ROOM = 1 << 20
 RECORD = "import:"
 """How the keys of ``meta`` begin that say where people came from; events name one in their detail."""
 
@@ -87,32 +90,38 @@ def run(
 
 def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -> None:
     """Read every row into the temporary tables, a block at a time."""
+    read = entry_reader(columns)
+    rows = file.rows()
+    total = 0
     with session.read() as connection:
         staging.create(connection)
-    read = entry_reader(columns)
-    rows: list[Entry] = []
-    bad: list[tuple[int, str, bytes]] = []
-    empty = True
-
-    def flush() -> None:
+    while True:
+        bad: list[staging.Refusal] = []
         with session.read() as connection:
-            staging.add(connection, rows, bad)
-        rows.clear()
-        bad.clear()
-
-    for line, cells, fault in file.rows():
-        empty = False
-        try:
-            rows.append(read(line, cells, fault))
-        except Refused as error:
-            bad.append((line, str(error), b"".join(file.raw)))
-        if len(rows) + len(bad) >= _BLOCK:
-            flush()
-    if empty:
+            count = staging.add(connection, itertools.islice(_sound(rows, read, bad, file.raw), _BLOCK))
+            staging.refuse(connection, bad)
+        total += count + len(bad)
+        if not bad and count < _BLOCK:
+            break
+    if not total:
         raise BadInput(f"{file.shown}: there are no rows below the heading line", hint="Is this the right file?")
-    flush()
     with session.read() as connection:
         staging.gather(connection, ranked=any(column.role in {"status", "flag"} for column in columns))
+
+
+def _sound(
+    rows: Iterator[csvfile.Row], read: EntryReader, bad: list[staging.Refusal], raw: Sequence[bytes]
+) -> Iterator[Entry]:
+    """The sound rows; the others go to ``bad``, and when that holds enough of them it ends."""
+    held = 0
+    for line, cells, fault in rows:
+        try:
+            yield read(line, cells, fault)
+        except Refused as error:
+            bad.append((line, str(error), b"".join(raw)))
+            held += len(bad[-1][2])
+            if held > _ROOM:
+                return
 
 
 def _any_refused(session: Session) -> bool:

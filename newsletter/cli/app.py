@@ -153,8 +153,8 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 141  # as if SIGPIPE had ended it: 128 + 13
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _report(Unwritable(f"{where}{error.strerror or error}"), verbose=verbose)
+        where = error.filename or "the output cannot be written"
+        code = _report(Unwritable(f"{where}: {error.strerror or error}"), verbose=verbose)
         _drop_output()
         return code
     except Exception as error:  # noqa: BLE001 - the last resort: no traceback reaches a user unasked
@@ -165,7 +165,7 @@ def run(arguments: Sequence[str]) -> int:
 def _prepare_streams() -> None:
     """Make printing safe where standard output is closed, or cannot show every character."""
     if sys.stdout is None:  # `>&-`
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open until the process ends
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not output.shows_all(stream):
             stream.reconfigure(errors="backslashreplace")
@@ -184,11 +184,9 @@ def _colour() -> bool | None:
 
 def _invoke(arguments: Sequence[str]) -> int:
     try:
-        result = app.main(list(arguments), prog_name="newsletter", standalone_mode=False, color=_colour())
-    except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):
-            raise ended.__context__ from None  # click would end with 1, which means something else here
-        raise
+        # Not `app.main`, which ends a broken pipe with 1: that means findings here.
+        with app.make_context("newsletter", list(arguments), color=_colour()) as context:
+            result = app.invoke(context)
     except click.ClickException as error:
         error.show()
         return error.exit_code

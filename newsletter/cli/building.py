@@ -55,6 +55,7 @@ def _manifest(edition: Edition, built: Mapping[str, bytes]) -> bytes:
 
 def write(target: Path, built: Mapping[str, bytes]) -> None:
     """Put a whole build in place of the last one; what stood there stays until the new one is complete."""
+    first = not target.parent.exists()
     files.make_folder(target.parent)
     fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     old = fresh.with_suffix(".old")
@@ -72,6 +73,8 @@ def write(target: Path, built: Mapping[str, bytes]) -> None:
                 old.rename(target)
             shutil.rmtree(fresh, ignore_errors=True)
             _remove(old)
+            if first and not target.exists():
+                target.parent.rmdir()
 
 
 def _remove(path: Path) -> None:

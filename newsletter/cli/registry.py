@@ -27,7 +27,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("status", "Show a running or finished send.", "status:status"),
     Entry("pause", "Hold a running send.", "status:pause"),
     Entry("resume", "Go on with a paused or cancelled send.", "status:resume"),
-    Entry("cancel", "Stop a send for good.", "status:cancel"),
+    Entry("cancel", "Stop a send; resume takes it up again.", "status:cancel"),
     Entry("outbox", "Read the mail that the embedded outbox took.", "outbox:outbox"),
 )
 

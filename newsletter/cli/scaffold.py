@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter import files
-from newsletter.config import FILE, SECRET
+from newsletter.config import FILE, SECRET, display
+from newsletter.errors import Unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +66,29 @@ def plan(root: Path, *, name: str, sender: str, default_theme: Path) -> dict[Pat
 
 
 def make(planned: dict[Path, bytes]) -> tuple[list[Path], list[Path]]:
-    """Write what is not there yet; returns the files made and those kept as they were."""
-    made: list[Path] = []
-    kept: list[Path] = []
-    for path, data in planned.items():
-        if path.exists() or path.is_symlink():
-            kept.append(path)
-            continue
-        files.make_folder(path.parent)
-        files.write(path, data, mode=0o600 if path.name == ".env" else 0o644)
-        made.append(path)
+    """Write what is not there yet; returns the files made and those kept as they were.
+
+    Raises ``Unwritable``, before anything is written when a file stands where a folder is needed; when the
+    disk is full, what was written is taken away again.
+    """
+    for folder in sorted({path.parent for path in planned}):
+        if blocking := next((each for each in (folder, *folder.parents) if each.is_file()), None):
+            message = f"{display(blocking)}: a file stands where a folder is needed"
+            raise Unwritable(message, hint="Move it away, or choose another folder; nothing was made.")
+    kept = [path for path in planned if path.exists() or path.is_symlink()]
+    made = [path for path in planned if path not in kept]
+    folders = {folder for path in made for folder in path.parents if not folder.exists()}
+    written: list[Path] = []
+    try:
+        for path in made:
+            files.make_folder(path.parent)
+            files.write(path, planned[path], mode=0o600 if path.name == ".env" else 0o644)
+            written.append(path)
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        for folder in sorted(folders, reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
     return made, kept

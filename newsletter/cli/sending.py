@@ -50,21 +50,24 @@ def opened(config: Config) -> Iterator[Database | None]:
 
 
 def find(config: Config, database: Database, name: str | None) -> Send | None:
-    """The newest send of an issue, found by its id; by the folder's name when the issue cannot be read."""
+    """The newest send of an issue, found by its id; by the folder's name when the issue cannot be read.
+
+    Raises ``BadInput`` when it cannot be read and no send is known by that name either.
+    """
     from newsletter.delivery import ledger
 
+    slug = Path(name).name if name else ""
     try:
         folder = wiring.issue_folder(config, name)
         slug = folder.name
         issue_id = wiring.issue(config, folder).id
     except BadInput:
-        if name is None:
-            raise
-        slug, issue_id = Path(name).name, ""
+        with database.read() as connection:
+            if found := ledger.latest_of_slug(connection, slug, realm(config)):
+                return found
+        raise
     with database.read() as connection:
-        if issue_id:
-            return ledger.latest(connection, issue_id, realm(config))
-        return ledger.latest_of_slug(connection, slug, realm(config))
+        return ledger.latest(connection, issue_id, realm(config))
 
 
 def find_edition(config: Config, database: Database | None, edition: Edition) -> Send | None:
@@ -211,9 +214,12 @@ def _folder(config: Config, made: Send) -> Path | None:
 @contextlib.contextmanager
 def _stopping(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM lets the batch in flight finish, the second ends the process."""
+    seen: list[int] = []
 
-    def handle(_number: int, _frame: object) -> None:
-        if stop.is_set():
+    def handle(number: int, _frame: object) -> None:
+        # Not asked of the event: a second signal in the midst of setting it would wait for its lock for ever.
+        seen.append(number)
+        if len(seen) > 1:
             if os.isatty(2):
                 os.write(2, _SHOW_CURSOR)
             os._exit(130)

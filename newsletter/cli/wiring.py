@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.errors import BadConfig, BadInput, Problem
 
 if TYPE_CHECKING:
+    from newsletter.cli.stamp import Stamp
     from newsletter.config import Config
     from newsletter.links import Links
     from newsletter.model import Edition, Finding, Issue
@@ -41,6 +42,20 @@ def issue(config: Config, folder: Path) -> Issue:
     return read
 
 
+def stamp(config: Config, folder: Path, config_file: Path | None = None) -> Stamp | None:
+    """The stamp of a build of the issue in ``folder``; ``None`` when it has to be built, or refused, in any case."""
+    from newsletter.cli.stamp import stamp as made
+    from newsletter.config import FILE
+    from newsletter.content.library import check_ids
+
+    try:
+        check_ids(config, folder)
+    except BadInput:
+        return None
+    folder = folder.absolute()
+    return made(config.state, folder.name, config_file or config.root / FILE, (folder, *theme_folders(config)))
+
+
 def theme_folders_of_package() -> tuple[Path, ...]:
     """Where the themes that ship lie: in the package, or beside it (a checkout)."""
     package = Path(__file__).resolve().parent.parent
@@ -71,11 +86,14 @@ def reader_values(config: Config, address: str) -> dict[str, str]:
 
 def edition(config: Config, folder: Path) -> Edition:
     """What readers of the issue in ``folder`` would get."""
+    from newsletter.config import FILE, display
+    from newsletter.model import Place
     from newsletter.render.edition import render
     from newsletter.render.theme import load_theme
 
     read = issue(config, folder)
-    return render(read, load_theme(read.theme, theme_folders(config)), config)
+    named = dict(read.places).get("theme") or Place(display(config.root / FILE))
+    return render(read, load_theme(read.theme, theme_folders(config), named), config)
 
 
 def database(config: Config, *, create: bool = True) -> Database | None:

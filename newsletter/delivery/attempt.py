@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.delivery import claims, control, ledger, rate
@@ -41,9 +42,10 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
         _record(job, claim, lambda c, at: ledger.doubt(c, claim.held, at, why))
         return
     _wait_for_slot(job)
-    key = _key(job, claim, payload, failed)
-    if key is None:
+    ready = _ready(job, claim, payload, failed)
+    if ready is None:
         return
+    key, claim = ready
     try:
         answer = job.provider.submit(payload, key)
     except NotSent as error:
@@ -82,33 +84,35 @@ def _wait_for_slot(job: Job) -> None:
             job.tools.sleep(wait)
 
 
-def _key(job: Job, claim: Claim, payload: Payload, failed: Iterable[Verdict]) -> str | None:
-    """The key to call with, its intent committed; ``None`` when the batch was given back instead.
+def _ready(job: Job, claim: Claim, payload: Payload, failed: Iterable[Verdict]) -> tuple[str, Claim] | None:
+    """The key to call with, its intent committed, and the claim with its new lease; ``None`` when no call may be made.
 
-    A batch that is made again had its second intent when it was claimed.
+    A batch that is made again had its second intent when it was claimed, and finishes whatever
+    becomes of the send. Its key is looked at once more, because the wait for a slot, or a machine
+    put to sleep, may have outlived it.
     """
     tools = job.tools
-    if claim.key is not None:
-        if not tools.stopped():
-            return claim.key
-        _record(job, claim, lambda c, at: ledger.put_back(c, claim.held, at, "stopped", None))
-        return None
-    key = tools.new_name()
+    key = claim.key or tools.new_name()
     lifetime = job.provider.capabilities.key_lifetime
-    intended: list[bool] = []
+    lease: list[dt.datetime] = []
 
     def intend(connection: Connection, at: dt.datetime) -> None:
-        go = not tools.stopped() and claims.running(connection, job.send_id)
-        intended[:] = [go]
-        if go:
-            expires = at + lifetime if lifetime is not None else None
-            intent = Intent(key, payload.sha, expires, at + tools.lease)
-            ledger.intend(connection, claim.held, at, intent, failed)
-        else:
+        lease.clear()
+        until = at + tools.lease
+        if claim.key is not None:
+            if tools.stopped():
+                ledger.put_back(connection, claim.held, at, "stopped", None)
+            elif claims.renew(connection, claim.held, at, until):
+                lease.append(until)
+        elif tools.stopped() or not claims.running(connection, job.send_id):
             ledger.release(connection, claim.held, at, "stopped")
+        else:
+            expires = at + lifetime if lifetime is not None else None
+            ledger.intend(connection, claim.held, at, Intent(key, payload.sha, expires, until), failed)
+            lease.append(until)
 
     _record(job, claim, intend)
-    return key if intended[0] else None
+    return (key, replace(claim, lease_until=lease[0])) if lease else None
 
 
 def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LONGEST_WAIT = dt.timedelta(seconds=120)
 """How long a process waits for a provider; what takes longer is for the operator to know."""
 
+_OLD_KEY = "the provider may have forgotten its key"
+
 Member = tuple[int, str, str]
 """Person, address, and the JSON object of frozen values."""
 
@@ -92,7 +94,7 @@ def _again(connection: Connection, row: Row[Any], owner: str, now: dt.datetime, 
     """Sending to sending: a second intent with the same key, or in doubt when the key may be forgotten."""
     held = Held(row.id, row.fence, row.doubt)
     if row.key_expires_at and _forgotten(connection, row, now + lease):
-        ledger.doubt(connection, held, now, "the provider may have forgotten its key")
+        ledger.doubt(connection, held, now, _OLD_KEY)
         return None
     until = now + lease
     stamps = {"owner": owner, "lease_until": clock.stamp(until), "fence": row.fence + 1, "not_before": None}
@@ -106,6 +108,22 @@ def _again(connection: Connection, row: Row[Any], owner: str, now: dt.datetime, 
         row.idem_key,
         row.payload_sha,
     )
+
+
+def renew(connection: Connection, held: Held, now: dt.datetime, until: dt.datetime) -> bool:
+    """Hold a batch that is made again until ``until``; whether its key may still be used, or it is in doubt instead.
+
+    Raises ``Lost`` when somebody else has it.
+    """
+    guard = (batch.c.id == held.batch, batch.c.fence == held.fence, batch.c.owner.is_not(None))
+    row = connection.execute(select(batch).where(*guard, batch.c.state == "sending")).first()
+    if row is None:
+        raise ledger.Lost(held.batch)
+    if row.key_expires_at and _forgotten(connection, row, until):
+        ledger.doubt(connection, held, now, _OLD_KEY)
+        return False
+    connection.execute(update(batch).where(*guard).values(lease_until=clock.stamp(until)))
+    return True
 
 
 def _forgotten(connection: Connection, row: Row[Any], now: dt.datetime) -> bool:
@@ -164,9 +182,12 @@ def recover(connection: Connection, send_id: int, dead: Collection[str], now: dt
     return len(rows)
 
 
-def owners_in_hand(connection: Connection) -> frozenset[str]:
-    """Every owner that a batch of any send still names."""
-    return frozenset(connection.execute(select(batch.c.owner).where(batch.c.owner.is_not(None)).distinct()).scalars())
+def owners_in_hand(connection: Connection, send_id: int | None = None) -> frozenset[str]:
+    """Every owner that a batch still names, of one send or of any."""
+    named = select(batch.c.owner).where(batch.c.owner.is_not(None)).distinct()
+    if send_id is not None:
+        named = named.where(batch.c.send_id == send_id)
+    return frozenset(connection.execute(named).scalars())
 
 
 @dataclass(frozen=True, slots=True)

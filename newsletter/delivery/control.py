@@ -35,6 +35,12 @@ def cancel(connection: Connection, send_id: int, at: dt.datetime) -> bool:
     return True
 
 
+def take_up(connection: Connection, send_id: int, at: dt.datetime) -> bool:
+    """Go on with a send that a fault holds, and only then: the operator may have spoken since; whether it did."""
+    held = select(send.c.id).where(send.c.id == send_id, send.c.state == "paused", send.c.paused_by == "fault")
+    return connection.execute(held).first() is not None and resume(connection, send_id, at)
+
+
 def resume(connection: Connection, send_id: int, at: dt.datetime) -> bool:
     """Take up a paused or cancelled send; whether there was one to take up."""
     if not _move(connection, send_id, ("paused", "cancelled"), state="running", paused_by=None, pause_reason=""):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.delivery import ledger, start
 from newsletter.delivery.personalise import Writer
-from newsletter.errors import TryLater
+from newsletter.errors import Blocked, TryLater
 from newsletter.store.clock import utcnow
 
 if TYPE_CHECKING:
@@ -65,9 +65,16 @@ class Job:
 
 
 def job(database: Database, send_id: int, provider: Provider, links: Links, tools: Tools) -> Job:
-    """Everything for working on a send, from its frozen content."""
+    """Everything for working on a send, from its frozen content.
+
+    Raises ``Blocked`` for another provider or account than it began with: keys and doubts mean nothing there.
+    """
     with database.read() as connection:
         made = ledger.get(connection, send_id)
+        if (made.provider, made.account) != (provider.capabilities.name, provider.account):
+            began, now = f"{made.provider} ({made.account})", f"{provider.capabilities.name} ({provider.account})"
+            message = f"{made.slug}: this send began through {began}, and {now} cannot know what that one accepted"
+            raise Blocked(message, hint="Set the provider back to the one it began with.")
         frozen = start.content_of(connection, made.content_sha)
         tag = start.tag(connection, made)
     return Job(

@@ -162,7 +162,7 @@ def changes(old: Frozen, new: Frozen) -> tuple[str, ...]:
         "html": ([v.html for v in old.variants], [v.html for v in new.variants]),
         "text": ([v.text for v in old.variants], [v.text for v in new.variants]),
         "merge fields": (old.fields, new.fields),
-        "pictures": ([p.name for p in old.pictures], [p.name for p in new.pictures]),
+        "pictures": (old.pictures, new.pictures),
         "sender": (old.sender, new.sender),
         "reply-to": (old.reply_to, new.reply_to),
         "language": (old.lang, new.lang),

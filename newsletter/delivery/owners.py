@@ -14,8 +14,12 @@ from filelock import FileLock, Timeout
 from newsletter.files import make_folder, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
+
+
+# A lock file that is there and free may also be that of a process about to take it. Only owners that
+# the ledger names have certainly held theirs, so the ledger is read first and the locks after it.
 
 
 def _path(folder: Path, owner: str) -> Path:
@@ -35,20 +39,32 @@ def alive(folder: Path, owner: str) -> Iterator[None]:
         lock.release()
 
 
-def dead(folder: Path) -> frozenset[str]:
-    """The owners whose locks are free; none of them comes back."""
-    gone: set[str] = set()
+def dead(folder: Path, named: Iterable[str]) -> frozenset[str]:
+    """Those of ``named``, owners of batches as the ledger has them, whose locks are free; none of them comes back."""
+    return frozenset(owner for owner in named if _free(_path(folder, owner)))
+
+
+def _free(path: Path, *, remove: bool = False) -> bool:
+    """Whether a lock file is there and nobody holds it; what cannot be told counts as held."""
+    if not path.exists():
+        return False
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return False
+    try:
+        if remove:
+            # Under the lock: a process that had just opened the file finds it gone and makes a new one.
+            path.unlink(missing_ok=True)
+    finally:
+        lock.release()
+    return True
+
+
+def forget(folder: Path, named: Collection[str]) -> None:
+    """Remove the lock files that nobody holds, but for those of owners that the ledger still names."""
     for path in folder.glob("*.lock"):
-        lock = FileLock(path, thread_local=False)
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout=0)
-            gone.add(path.stem)
-            lock.release()
-    return frozenset(gone)
-
-
-def forget(folder: Path, owners: Iterable[str]) -> None:
-    """Remove the lock files of the dead, once nothing in the ledger names them."""
-    for owner in owners:
-        with contextlib.suppress(OSError):
-            _path(folder, owner).unlink(missing_ok=True)
+        if path.stem not in named:
+            with contextlib.suppress(OSError):
+                _free(path, remove=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from newsletter.headers import unsafe
 from newsletter.mime import address, sound
 from newsletter.personal import CannotRender, evaluate, join
 from newsletter.providers.base import Message, Verdict
@@ -44,7 +45,10 @@ class Writer:
         values = tuple([evaluate(field, given, lang) for field in self._frozen.fields])
         for value in values:
             sound(value)
-        join(variant.subject, values)
+        subject = join(variant.subject, values)
+        if "=?" in subject and (reason := unsafe(subject)):
+            message = f"the subject may not go out: {reason}"
+            raise CannotRender(message)
         return Message(person, to, values, self._links.message_id(self._name, person, self._domain), unsubscribe)
 
     def messages(

@@ -122,6 +122,6 @@ def exit_code(status: Status, *, interrupted: bool = False) -> int:
         return 3
     if status.send.fault is not None:
         return int(status.send.fault)
-    if people["open"] and status.send.state != "cancelled":
+    if people["open"]:
         return 3
     return 1 if people["refused"] or people["failed"] or status.send.state == "cancelled" else 0

@@ -26,16 +26,25 @@ def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
     streaks = Streaks()
     with owners.alive(job.locks, job.owner):
         threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers)]
-        recover(job)
+        patiently(job.tools, job.tools.now() + job.tools.lease, lambda: recover(job))
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             for thread in threads:
                 thread.join(POLL / len(threads))
-            watch()
+            _look(watch, streaks)
         if streaks.broken is not None:
             raise streaks.broken
-        finish(job)
+        patiently(job.tools, job.tools.now() + job.tools.lease, lambda: finish(job))
+
+
+def _look(watch: Callable[[], None], streaks: Streaks) -> None:
+    """Let the caller look. Whatever breaks there must not end this process's lock before its threads."""
+    if streaks.broken is None:
+        try:
+            watch()
+        except BaseException as error:  # noqa: BLE001 - raised again once the threads have ended
+            streaks.broken = error
 
 
 def _worker(job: Job, streaks: Streaks) -> None:
@@ -88,7 +97,9 @@ def _idle(job: Job) -> float | None:
 
 def recover(job: Job) -> int:
     """Free what dead processes had in hand; how many batches that was."""
-    dead = owners.dead(job.locks)
+    with job.database.read() as connection:
+        named = claims.owners_in_hand(connection, job.send_id)
+    dead = owners.dead(job.locks, named)
     with job.database.read() as connection:
         found = claims.orphans(connection, job.send_id, dead, job.tools.now())
     freed = 0
@@ -101,8 +112,7 @@ def recover(job: Job) -> int:
 
 def finish(job: Job) -> None:
     """Mark the send done if it is, and clear away the locks of dead processes that hold nothing any more."""
-    dead = owners.dead(job.locks)
     with job.database.write() as connection:
         control.finish(connection, job.send_id, job.tools.now())
         named = claims.owners_in_hand(connection)
-    owners.forget(job.locks, dead - named)
+    owners.forget(job.locks, named)

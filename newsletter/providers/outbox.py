@@ -101,7 +101,7 @@ class Outbox:
         try:
             with _part(folder, key) as part:
                 for file in body.files:
-                    _write(part / file.name(key), file.data)
+                    _write(part / _unfinished(file.name(key)), file.data)
                 index = part / f"{key}.jsonl"
                 _write(index, _index(body.files, key))
                 self._pictures(body.letter)
@@ -154,6 +154,11 @@ def _part(folder: Path, key: str) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _unfinished(name: str) -> str:
+    """A name that nobody who looks for messages takes for one: a killed attempt leaves such files."""
+    return f"{name}.part"
+
+
 def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
@@ -168,7 +173,7 @@ def _publish(part: Path, folder: Path, names: list[str], index: Path) -> None:
     """Give every complete file its name; from the first one on, the batch counts as possibly accepted."""
     try:
         for name in names:
-            os.rename(part / name, folder / name)  # noqa: PTH104 - twice as fast, and it is done for every message
+            os.rename(part / _unfinished(name), folder / name)  # noqa: PTH104 - twice as fast, and it is done for every message
         index.rename(folder / INDEX / index.name)
     except OSError as error:
         raise Unknown(_why(folder, error), fault=Fault.DISK) from error

@@ -10,35 +10,35 @@ import hashlib
 import marshal
 import os
 import sys
+from collections.abc import Mapping
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import CodeType
 
 from newsletter.errors import Unwritable
 from newsletter.files import write
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import CodeType
+Compiled = Mapping[tuple[str, str], CodeType]
+"""The code of templates, by name and text."""
 
 _DIGEST = 32
 
 
-def compiled(sources: Mapping[str, str]) -> Mapping[str, CodeType]:
-    """The code of the templates that ship, by name; nothing where it is not kept and cannot be."""
+def compiled(sources: Mapping[str, str]) -> Compiled:
+    """The code of the templates that ship; nothing where it is not kept and cannot be."""
     path = Path(cache_from_source(__file__)).with_suffix(".templates")
     digest = _digest(sources)
     try:
         kept = path.read_bytes()
         if kept[:_DIGEST] == digest:
-            found: dict[str, Any] = marshal.loads(kept[_DIGEST:])  # noqa: S302 - as trusted as the .pyc files beside it
+            found: dict[tuple[str, str], CodeType] = marshal.loads(kept[_DIGEST:])  # noqa: S302 - trusted as the .pyc files beside it
             return found
     except (OSError, ValueError, EOFError, TypeError):
         pass  # missing or damaged: it is made again
     return {} if sys.dont_write_bytecode or not os.access(path.parent, os.W_OK) else _make(path, digest, sources)
 
 
-def _make(path: Path, digest: bytes, sources: Mapping[str, str]) -> Mapping[str, CodeType]:
+def _make(path: Path, digest: bytes, sources: Mapping[str, str]) -> Compiled:
     from newsletter.render.jinja import Templates
 
     made = Templates({name: (text, name) for name, text in sources.items()}).compile()

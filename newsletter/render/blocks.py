@@ -65,10 +65,7 @@ class Mail:
         source, path = self.templates.source(name)
         here = Origin(path, source, block)
         nodes = parse(markup, here)
-        if stray := next((node for node in nodes if isinstance(node, str) and node.strip()), ""):
-            line = markup[: markup.find(stray.strip()[:20])].count("\n") + 1
-            message = f"text cannot stand outside an MJML tag: “{stray.strip()[:60]}”"
-            raise BadInput([problem(here, markup, line, message, "Put it into an mj-text.")])
+        _no_stray_text(nodes, markup, here)
         filled: set[int] = set()
         nodes = _fill(nodes, slots, filled)
         if missing := set(range(len(slots))) - filled:
@@ -118,7 +115,9 @@ class Mail:
     def block(self, block: Block) -> list[Node]:
         """The nodes of one block, from its template."""
         if isinstance(block, RawMjml):
-            nodes = parse(*written(block))
+            markup, here = written(block)
+            nodes = parse(markup, here)
+            _no_stray_text(nodes, markup, here)
             _adopt(nodes)
             return nodes
         if isinstance(block, Columns):
@@ -160,6 +159,14 @@ def _fill(nodes: Sequence[Node], slots: Sequence[Sequence[Node]], filled: set[in
             node.children = _fill(node.children, slots, filled)
         result.append(node)
     return result
+
+
+def _no_stray_text(nodes: Sequence[Node], markup: str, here: Origin) -> None:
+    """Refuse text that stands in no element: the engine would drop it."""
+    if stray := next((node for node in nodes if isinstance(node, str) and node.strip()), ""):
+        line = markup[: markup.find(stray.strip()[:20])].count("\n") + 1
+        message = f"text cannot stand outside an MJML tag: “{stray.strip()[:60]}”"
+        raise BadInput([problem(here, markup, line, message, "Put it into an mj-text.")])
 
 
 def _adopt(nodes: Sequence[Node]) -> None:

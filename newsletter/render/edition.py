@@ -91,7 +91,7 @@ class _Press:
     def __init__(self, issue: Issue, theme: Theme, config: Config) -> None:
         self.issue, self.theme, self.config = issue, theme, config
         self.words = words(issue.lang)
-        self.templates = Templates(theme.sources)
+        self.templates = Templates(theme.sources, theme.compiled)
         self.fields: list[Field] = [*issue.fields]
         self.unsubscribe = self._link("unsubscribe_url")
         self.view = self._link("view_url")

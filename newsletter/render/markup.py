@@ -144,9 +144,10 @@ class _Reader:
         reason = expat.ErrorString(error.code)
         inner = self.open[-1]
         if inner is not self.root and reason in {"mismatched tag", "no element found", "unclosed token"}:
-            reason = (
-                f"<{inner.tag}> is opened here on line {inner.line} of the rendered block and not closed before this"
-            )
+            verbatim = self.origin.verbatim
+            at = inner.line + self.origin.first_line - 1 if verbatim else inner.line
+            whose = "" if verbatim else " of what it prints"
+            reason = f"<{inner.tag}> is opened on line {at}{whose} and not closed before this"
         elif reason == "mismatched tag":
             reason = "this closes a tag that was never opened"
         return problem(

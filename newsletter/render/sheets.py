@@ -24,6 +24,7 @@ ALL = (INLINE, MAIL, DARK, PAGE)
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"\s*([^{}@]+?)\s*\{([^{}]*)\}")
+_BRACE = re.compile(r"""[{}]|/\*.*?\*/|"[^"\n]*"|'[^'\n]*'""", re.DOTALL)
 _SETTING = re.compile(r"\$([a-z][a-z0-9_]*)")
 _DIRECTIONS = frozenset({"start", "end"})
 
@@ -58,6 +59,23 @@ def rules(css: str, path: str, problems: list[Problem]) -> list[tuple[str, str]]
             Problem(place, message, "@media and other blocks belong into mail.css.", css[start:].split("\n", 1)[0])
         )
     return found
+
+
+def balanced(css: str, path: str, problems: list[Problem]) -> None:
+    """Report a brace without its other half: what follows it would be lost without a word."""
+    opened: list[int] = []
+    for found in _BRACE.finditer(css):
+        if found[0] == "{":
+            opened.append(found.start())
+        elif found[0] == "}" and not opened:
+            place = Place(path, css.count("\n", 0, found.start()) + 1)
+            problems.append(Problem(place, "this } closes nothing", "Delete it, or open a rule before it."))
+        elif found[0] == "}":
+            opened.pop()
+    for start in opened:
+        line = css.count("\n", 0, start) + 1
+        excerpt = css.split("\n")[line - 1].strip()
+        problems.append(Problem(Place(path, line), "this { is never closed", "Write } behind its rules.", excerpt))
 
 
 def head(mail: str, dark: list[tuple[str, str]]) -> str:

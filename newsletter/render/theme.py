@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from newsletter.config import display
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place
+from newsletter.personal import PRIVATE
 from newsletter.render import sheets
+from newsletter.render.ahead import compiled
 from newsletter.yamlread import Mapped, Scalar, read, suggestion, text_of, unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from newsletter.render.ahead import Compiled
 
 FILE = "theme.yaml"
 DEFAULT = "default"
@@ -49,18 +53,20 @@ class Theme(NamedTuple):
     """The style sheet of the mail's head."""
     page: str
     """The style sheet of the web page."""
+    compiled: Compiled
+    """The code of the default theme's own templates, as far as it is kept."""
 
 
-def load_theme(name: str, search: Sequence[Path]) -> Theme:
+def load_theme(name: str, search: Sequence[Path], named: Place | None = None) -> Theme:
     """Read a theme from the first folder of ``search`` that has it; what it lacks comes from the default theme.
 
-    Raises ``BadInput`` when no folder has it, and for every problem in its files.
+    ``named`` is where the author named it. Raises ``BadInput`` when no folder has it, and for every problem in it.
     """
     folder = next((each / name for each in search if (each / name).is_dir()), None)
     if folder is None:
         known = sorted({each.name for root in search if root.is_dir() for each in root.iterdir() if each.is_dir()})
         hint = suggestion(name, known) if known else "There are no themes here."
-        raise BadInput([Problem(None, f"there is no theme “{name}”", hint)])
+        raise BadInput([Problem(named, f"there is no theme “{name}”", hint)])
     base = next((each / DEFAULT for each in reversed(search) if (each / DEFAULT).is_dir()), folder)
     problems: list[Problem] = []
     own = _files(folder, problems)
@@ -68,8 +74,12 @@ def load_theme(name: str, search: Sequence[Path]) -> Theme:
     files = {**fallback, **own}
     title, settings = _settings(own, fallback, problems)
     _known_blocks(own, problems)
+    _printable(own, problems)
     _syntax({key: file for key, file in own.items() if key not in fallback or fallback[key][0] != file[0]}, problems)
     _missing(files, folder, problems)
+    for key in (sheets.MAIL, sheets.PAGE):
+        if key in own:
+            sheets.balanced(*own[key], problems)
     if problems:
         raise BadInput(problems)
     filled = {
@@ -85,7 +95,9 @@ def load_theme(name: str, search: Sequence[Path]) -> Theme:
     if problems:
         raise BadInput(problems)
     sources = {key: file for key, file in files.items() if key.endswith(".j2")}
-    return Theme(name, title or name, display(folder), sources, settings, styles, head, filled[sheets.PAGE][0].strip())
+    page = filled[sheets.PAGE][0].strip()
+    ahead = compiled({key: text for key, (text, _) in fallback.items() if key.endswith(".j2")})
+    return Theme(name, title or name, display(folder), sources, settings, styles, head, page, ahead)
 
 
 def _files(folder: Path, problems: list[Problem]) -> _Files:
@@ -93,10 +105,18 @@ def _files(folder: Path, problems: list[Problem]) -> _Files:
     for path in sorted((*folder.rglob("*.j2"), *(folder / name for name in (FILE, *sheets.ALL)))):
         if not path.is_file():
             continue
+        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+            problems.append(Problem(Place(display(path)), "this is a link out of the theme's folder", "Copy the file."))
+            continue
         try:
             text = path.read_text("utf-8-sig")
-        except (OSError, UnicodeError) as error:
-            problems.append(Problem(Place(display(path)), f"this file cannot be read: {error}", "Save it as UTF-8."))
+        except UnicodeDecodeError as error:
+            message = f"this is not UTF-8 (byte 0x{error.object[error.start]:02X})"
+            place = Place(display(path), error.object.count(b"\n", 0, error.start) + 1)
+            problems.append(Problem(place, message, "Save the file as UTF-8."))
+        except OSError as error:
+            message = f"this file cannot be read: {error.strerror or error}"
+            problems.append(Problem(Place(display(path)), message, "Mend its permissions."))
         else:
             found[path.relative_to(folder).as_posix()] = (text, display(path))
     return found
@@ -156,6 +176,14 @@ def _known_blocks(own: _Files, problems: list[Problem]) -> None:
         if key.startswith("blocks/") and not stem.startswith("_") and stem not in BLOCKS:
             message = f"there is no block “{stem}”, so this template would never be used"
             problems.append(Problem(Place(path), message, suggestion(stem, BLOCKS)))
+
+
+def _printable(own: _Files, problems: list[Problem]) -> None:
+    """What merge fields' marks are made of would be taken for one."""
+    for text, path in own.values():
+        if found := PRIVATE.search(text):
+            place = Place(path, text.count("\n", 0, found.start()) + 1)
+            problems.append(Problem(place, f"this character (U+{ord(found[0]):04X}) may not stand here", "Delete it."))
 
 
 def _syntax(files: _Files, problems: list[Problem]) -> None:

@@ -186,6 +186,16 @@ def test_many_bad_rows_are_counted_and_the_first_are_named(database: Database, t
     assert "--skip-bad" in str(error)
 
 
+def test_large_bad_rows_are_counted_and_kept_whole(database: Database, tmp_path: Path) -> None:
+    """More of them than are held in memory at once; sound rows between them are taken."""
+    bad = b"nobody," * 30_000 + b"x\n"
+    data = b"email,name\n" + b"".join(b"r%d@example.org,R\n" % n + bad for n in range(20))
+    plan = imported(database, write_list(tmp_path, data), skip=tmp_path / "bad.csv").plan
+    assert (plan.rows, plan.new, plan.refused) == (40, 20, 20)
+    assert [each.line for each in plan.refusals] == list(range(3, 43, 2))
+    assert (tmp_path / "bad.csv").read_bytes().count(bad) == 20
+
+
 @pytest.mark.parametrize("path", ["missing.csv", "."])
 def test_a_list_that_is_not_there_is_named(path: str, database: Database, tmp_path: Path) -> None:
     """A missing file and a folder are bad input, not a crash."""

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from newsletter.audience import people
+from newsletter.audience import importing, people
 from newsletter.store.clock import stamp
 from newsletter.store.database import Database, open_database
 from newsletter.store.tables import STATUSES, person
@@ -279,8 +279,12 @@ def test_no_value_is_ever_run_or_compiled(database: Database, tmp_path: Path) ->
     assert [row["fields"] for row in everyone(database).values()] == [{"name": value} for value in values]
 
 
-def test_a_list_longer_than_a_block_keeps_its_counts(database: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 1_000, 3_000])
+def test_a_list_longer_than_a_block_keeps_its_counts(
+    block: int, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows are staged in blocks; none is lost or doubled where one ends."""
+    monkeypatch.setattr(importing, "_BLOCK", block)
     rows = [f"reader{n % 2_400}@example.org,{n}\n" for n in range(3_000)] + ["nobody,0\n"] * 1_001
     plan = imported(database, write_list(tmp_path, "email,n\n" + "".join(rows)), skip=tmp_path / "bad.csv").plan
     assert (plan.rows, plan.new, plan.repeated, plan.refused) == (4_001, 2_400, 600, 1_001)

@@ -125,7 +125,15 @@ def test_every_issue_has_its_own_id(shelf: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["id: hello-0001", 'id: "hello-0001"', "id:   'hello-0001'  # mine", "title: x\nid: hello-0001\r"]
+    "written",
+    [
+        '"id": hello-0001',
+        "{id: hello-0001}",
+        "id: hello-0001",
+        'id: "hello-0001"',
+        "id:   'hello-0001'  # mine",
+        "title: x\nid: hello-0001\r",
+    ],
 )
 def test_a_repeated_id_is_reported_with_both_places(shelf: Workspace, written: str) -> None:
     """However it is written."""
@@ -140,11 +148,17 @@ def test_a_repeated_id_is_reported_with_both_places(shelf: Workspace, written: s
 
 
 def test_a_missing_id_is_reported(shelf: Workspace) -> None:
-    """A broken file has none either; one in the body does not count."""
-    for text in ("---\ntitle: A\n---\nid: hello-0001\n", "id: hello-0001\n", ""):
+    """With everything else that is wrong; one in the body does not count."""
+    for text, said in (
+        ("---\ntitle: A\ndat: x\n---\nid: hello-0001\n", "“id” is missing"),
+        ("id: hello-0001\n", "the front matter is missing"),
+        ("", "the front matter is missing"),
+        ("---\n- id: hello-0001\n---\n", "“key: value” lines"),
+    ):
         folder = shelf.write("issues/zebra/index.md", text).parent
-        with pytest.raises(BadInput, match="“id” is missing"):
-            check_ids(shelf.config(), folder)
+        check_ids(shelf.config(), folder)
+        with pytest.raises(BadInput, match=said):
+            load_issue(folder, shelf.config())
 
 
 def test_other_issues_that_cannot_be_read_do_not_matter(shelf: Workspace) -> None:

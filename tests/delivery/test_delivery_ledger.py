@@ -10,7 +10,7 @@ from delivery.fakes_delivery import LIFETIME, Fake, Truth
 from delivery.helpers_delivery import NOW, Clock, begin, people, unsubscribe
 from sqlalchemy import select, update
 
-from newsletter.delivery import claims, control, ledger
+from newsletter.delivery import claims, control, ledger, summary
 from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Answer, Fault, Verdict
 from newsletter.store import clock as times
@@ -320,6 +320,29 @@ def test_cancel_stops_what_was_not_tried_and_resume_reopens_it(ledger_db: Databa
         assert not control.finish(connection, made.id, NOW)
         assert control.resume(connection, made.id, NOW)
     assert len(claim(ledger_db, made).members) == 2
+
+
+def test_a_cancelled_send_with_a_batch_that_its_dead_left_is_unfinished(ledger_db: Database, made: Send) -> None:
+    """Its people may have got it: open rows end with 3, before the 1 of a cancellation."""
+    intend(ledger_db, claim(ledger_db, made))
+    with ledger_db.write() as connection:
+        control.cancel(connection, made.id, NOW)
+        status = summary.status(connection, made.id)
+    assert (status.people["open"], status.people["cancelled"], summary.exit_code(status)) == (2, 2, 3)
+
+
+@pytest.mark.parametrize("word", ["pause", "cancel"])
+def test_a_fault_is_taken_up_but_never_an_operator_s_word(ledger_db: Database, made: Send, word: str) -> None:
+    """Whoever paused or cancelled between another's look and its restart is heeded."""
+    with ledger_db.write() as connection:
+        control.pause_for_fault(connection, made.id, Fault.DISK, "no space left")
+        assert control.take_up(connection, made.id, NOW)
+        if word == "pause":
+            control.pause(connection, made.id)
+        else:
+            control.cancel(connection, made.id, NOW)
+        assert not control.take_up(connection, made.id, NOW)
+        assert ledger.get(connection, made.id).state == {"pause": "paused", "cancel": "cancelled"}[word]
 
 
 def test_a_fault_and_an_operator_pause_differently(ledger_db: Database, made: Send) -> None:

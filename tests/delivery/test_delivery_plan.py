@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from delivery.fakes_delivery import Fake, Truth
-from delivery.helpers_delivery import LINKS, NOW, begin, edition, people, row, unsubscribe, wish
+from delivery.helpers_delivery import LINKS, NOW, begin, edition, people, row, unsubscribe, wish, work_on
 from sqlalchemy import event, insert
 
 from newsletter.delivery import freeze, guard, plan, start
@@ -58,6 +58,18 @@ def test_a_plan_counts_everyone_and_says_why_others_are_left_out(ledger_db: Data
     assert [each.address for each in found.failing] == ["bad@example.com"]
     assert found.subject == "Hi {{ first_name }}"
     assert json.loads(json.dumps(found.data()))["left_out"]["bounced"] == 1
+
+
+def test_a_plan_foresees_a_subject_that_cannot_go_out(ledger_db: Database, outbox: Outbox) -> None:
+    """A line break hidden in an encoded word fails at the send, so the plan says so; a harmless one goes."""
+    people(ledger_db, 3)
+    with ledger_db.write() as connection:
+        names = [{"first_name": "=?utf-8?q?a=0Ab?="}, {"first_name": "=?utf-8?q?x?="}, {"first_name": "two\nlines"}]
+        connection.execute(insert(person), [row(f"n{n}@example.com", name) for n, name in enumerate(names)])
+    found = made_plan(ledger_db, outbox)
+    assert (found.recipients, [each.address for each in found.failing]) == (5, ["n0@example.com"])
+    made = begin(ledger_db, outbox)
+    assert work_on(ledger_db, made, outbox).people["accepted"] == found.recipients
 
 
 def test_a_plan_writes_nothing(ledger_db: Database, outbox: Outbox) -> None:

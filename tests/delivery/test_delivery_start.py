@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from delivery.fakes_delivery import Crash, Fake, Mortal, Points, Truth
-from delivery.helpers_delivery import NOW, Clock, begin, edition, people, wish, work_on
+from delivery.helpers_delivery import LINKS, NOW, Clock, begin, edition, people, wish, work_on
 from sqlalchemy import event, select, update
 
-from newsletter.delivery import freeze, owners, rate, start
+from newsletter.delivery import claims, desk, freeze, owners, rate, start, work
 from newsletter.errors import Blocked
 from newsletter.store.tables import batch, delivery, person, send
 
@@ -152,15 +152,50 @@ def test_the_audience_is_cut_into_batches(
 
 
 def test_an_owner_is_dead_when_its_lock_is_free(ledger_db: Database) -> None:
-    """The lock tells at once; a file that is gone tells nothing."""
+    """The lock tells at once; a file that is gone tells nothing, and is not made anew."""
     folder = ledger_db.path.parent / "locks"
     with owners.alive(folder, "one"):
-        assert owners.dead(folder) == frozenset()
         with owners.alive(folder, "two"):
             pass
-        assert owners.dead(folder) == {"two"}
-    owners.forget(folder, owners.dead(folder))
+        assert owners.dead(folder, {"one", "two", "never"}) == {"two"}
+        owners.forget(folder, {"two"})
+        assert {path.stem for path in folder.iterdir()} == {"one", "two"}
+        owners.forget(folder, ())
+        assert {path.stem for path in folder.iterdir()} == {"one"}
+    owners.forget(folder, ())
     assert not list(folder.iterdir())
+
+
+def test_who_is_about_to_take_a_lock_is_not_taken_for_dead(
+    ledger_db: Database, truth: Truth, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process whose lock file is there but not yet held claims between another's looks: its batch stays its own."""
+    people(ledger_db, 4)
+    fake = Fake(truth, now=clock.now)
+    made = begin(ledger_db, fake)
+    job = desk.job(ledger_db, made.id, fake, LINKS, clock.tools())
+    job.locks.mkdir()
+    (job.locks / "newborn.lock").touch()
+    look = owners.dead
+
+    def then_claims(*arguments: Any) -> frozenset[str]:
+        found = look(*arguments)
+        with ledger_db.write() as connection:
+            assert claims.take(connection, made.id, "newborn", clock.now(), desk.LEASE)
+        return found
+
+    monkeypatch.setattr(owners, "dead", then_claims)
+    assert work.recover(job) == 0
+
+
+def test_a_send_goes_on_through_the_provider_it_began_with(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Another account knows none of its keys, so it would accept a doubtful batch a second time."""
+    people(ledger_db, 4)
+    fake = Fake(truth, now=clock.now)
+    made = begin(ledger_db, fake)
+    fake.account = "another"
+    with pytest.raises(Blocked, match=r"began through fake \(fake\), and fake \(another\)"):
+        desk.job(ledger_db, made.id, fake, LINKS, clock.tools())
 
 
 def test_a_run_clears_the_locks_of_the_dead_it_has_taken_over(ledger_db: Database, truth: Truth, clock: Clock) -> None:

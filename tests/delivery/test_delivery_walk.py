@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from delivery.checker import violations
-from delivery.fakes_delivery import Fake, Truth, scripted
+from delivery.fakes_delivery import LIFETIME, Fake, Truth, scripted
 from delivery.helpers_delivery import (
     LINKS,
     NOW,
@@ -24,7 +24,7 @@ from delivery.helpers_delivery import (
 )
 from sqlalchemy import insert, select
 
-from newsletter.delivery import control, desk, summary, work
+from newsletter.delivery import control, desk, owners, summary, work
 from newsletter.delivery.desk import Streaks
 from newsletter.errors import TryLater
 from newsletter.links import Links
@@ -93,7 +93,7 @@ def test_a_value_that_does_not_fit_fails_its_person_only(ledger_db: Database, tr
     people(ledger_db, 3)
     with ledger_db.write() as connection:
         connection.execute(insert(person), [row("bad@example.com", {"born": "not a date"})])
-        connection.execute(insert(person), [row("evil@example.com", {"first_name": "a\r\nBcc: x@example.com"})])
+        connection.execute(insert(person), [row("evil@example.com", {"first_name": "a\x85Bcc: x@example.com"})])
     fake = Fake(truth, now=clock.now)
     made = begin(ledger_db, fake, batch=10)
     end = work_on(ledger_db, made, fake, clock)
@@ -342,6 +342,79 @@ def test_a_busy_database_is_asked_again(ledger_db: Database, truth: Truth, clock
     work.run(job, 1, lambda: None)
     assert busy == [0]
     assert truth.calls == 1
+    assert violations(ledger_db, made.id, truth.accepted) == []
+
+
+def test_a_busy_database_at_the_end_is_waited_for(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Everyone has it, and another process holds the ledger when the send would be marked done."""
+    people(ledger_db, 4)
+    fake = Fake(truth, now=clock.now)
+    made = begin(ledger_db, fake)
+    busy = [3]
+    whole = ledger_db.write
+
+    def sometimes() -> Any:
+        if not status(ledger_db, made).people["open"] and busy[0]:
+            busy[0] -= 1
+            message = "another process holds the database"
+            raise TryLater(message)
+        return whole()
+
+    job = desk.job(ledger_db, made.id, fake, LINKS, clock.tools())
+    ledger_db.write = sometimes  # type: ignore[method-assign]
+    work.run(job, 1, lambda: None)
+    assert busy == [0]
+    assert status(ledger_db, made).send.state == "done"
+
+
+def test_who_only_watches_does_not_end_the_lock_of_those_who_work(
+    ledger_db: Database, truth: Truth, clock: Clock
+) -> None:
+    """What breaks in the progress bar ends the run after the batch in flight, which stays this process's own."""
+    people(ledger_db, 8)
+    fake = Fake(truth, now=clock.now)
+    watched, found = threading.Event(), []
+
+    def slow() -> str:
+        watched.wait(10)
+        found.append(owners.dead(job.locks, {job.owner}))
+        return ""
+
+    def watch() -> None:
+        watched.set()
+        raise BrokenPipeError
+
+    fake._fault = slow
+    made = begin(ledger_db, fake, batch=4)
+    job = desk.job(ledger_db, made.id, fake, LINKS, desk.tools(threading.Event()))
+    with pytest.raises(BrokenPipeError):
+        work.run(job, 1, watch)
+    assert found == [frozenset()]
+    assert status(ledger_db, made).people["accepted"] == 4
+
+
+@pytest.mark.parametrize("asleep", [dt.timedelta(minutes=2), LIFETIME])
+def test_a_key_that_is_outlived_by_a_wait_is_not_used(
+    ledger_db: Database, truth: Truth, clock: Clock, asleep: dt.timedelta
+) -> None:
+    """A batch is taken in hand again, then the machine sleeps: the provider may have forgotten it by then."""
+    people(ledger_db, 4)
+    fake = Fake(truth, "keys for 30 min", now=clock.now, fault=scripted("time-out after", ""))
+    made = begin(ledger_db, fake)
+    sleeping = [False]
+    prepare = fake.prepare
+
+    def sleep_in_between(letter: Letter, messages: Sequence[Message]) -> Payload:
+        if truth.calls:
+            clock.sleep(asleep.total_seconds())
+            sleeping[0] = True
+        return prepare(letter, messages)
+
+    fake.prepare = sleep_in_between  # type: ignore[method-assign]
+    end = work_on(ledger_db, made, fake, clock)
+    assert sleeping == [True]
+    assert set(truth.accepted.values()) == {1}
+    assert end.people["in_doubt" if asleep == LIFETIME else "accepted"] == 4
     assert violations(ledger_db, made.id, truth.accepted) == []
 
 

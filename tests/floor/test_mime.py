@@ -172,7 +172,7 @@ def test_any_value_arrives_or_is_refused(value: str, before: str, after: str) ->
         return
     message = parsed(raw)
     assert set(message.keys()) == HEADERS
-    assert subject(raw) == value
+    assert subject(raw) == join(SUBJECT, (value,))
     plain = value.replace("\r\n", "\n").replace("\r", "\n")
     assert body(message, "plain") == f"{before}\n{plain}\n{after}"
     assert body(message, "html") == join((before, Slot(0, "html"), after, Slot(0, "html")), (plain,))
@@ -182,8 +182,6 @@ def test_any_value_arrives_or_is_refused(value: str, before: str, after: str) ->
 @pytest.mark.parametrize(
     "value",
     [
-        "a\r\nBcc: evil@example.com",
-        "a\nb",
         "=?utf-8?q?hi=0ABcc=3A_evil=40example.com?=",
         "a\x00b",
         "a\u2028b",
@@ -191,9 +189,19 @@ def test_any_value_arrives_or_is_refused(value: str, before: str, after: str) ->
     ],
 )
 def test_a_line_break_in_a_subject_cannot_be_rendered(value: str) -> None:
-    """Open or hidden in an encoded word, a line break never becomes a header."""
+    """Hidden in an encoded word or in another control character, a line break never becomes a header."""
     with pytest.raises(CannotRender):
         built(framed(), value)
+
+
+@pytest.mark.parametrize("line", ["a\r\nBcc: evil@example.com", "a\nb", "a\tb"])
+def test_a_line_break_in_an_author_s_subject_cannot_be_rendered(line: str) -> None:
+    """Authors are told, whereas a reader's value becomes one line."""
+    with pytest.raises(CannotRender):
+        built(framed(subject=(line,)), "Ana")
+    raw = built(framed(), line)
+    assert subject(raw) == " ".join(line.split())
+    assert set(parsed(raw).keys()) == HEADERS
 
 
 @pytest.mark.parametrize("value", ["a\x00b", "a\x1bb", "\ud800"])

@@ -102,11 +102,21 @@ def test_a_hostile_value_arrives_literally_and_breaks_nothing(value: str, contex
     assert decoded == value
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\x00b", "a\x0bb", "a\x85b", "a\u2028b", "a\x1cb", "a\x7fb"])
+@pytest.mark.parametrize("value", ["a\x00b", "a\x0bb", "a\x0cb", "a\n\x00b", "a\x85b", "a\u2028b", "a\x1cb", "a\x7fb"])
 def test_a_control_character_never_reaches_a_header(value: str) -> None:
     """RFC 5322: it could start another header."""
     with pytest.raises(CannotRender, match=r"U\+[02]0"):
         join((Slot(0, "header"),), [value])
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [("a\tb", "a b"), ("a\nb", "a b"), ("a \r\n\t b", "a b"), ("a\n", "a"), ("\ta", "a"), ("a  b ", "a  b ")],
+)
+def test_tabs_and_line_breaks_become_one_space_in_a_header(value: str, line: str) -> None:
+    """A spreadsheet's cell with a line break fails nobody's mail; plain spaces stay as they are."""
+    assert join(("<", Slot(0, "header"), ">"), [value]) == f"<{line}>"
+    assert join(("<", Slot(0, "text"), ">"), [value]) == f"<{value}>"
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])))

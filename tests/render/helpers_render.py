@@ -105,7 +105,7 @@ def issue(*blocks: Block, **changes: Any) -> Issue:
         place=at(1),
         places=(("title", at(3)),),
     )
-    return dataclasses.replace(made, **changes)
+    return made._replace(**changes)
 
 
 def config(**changes: Any) -> Config:

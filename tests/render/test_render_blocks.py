@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import typing
 from typing import TYPE_CHECKING
@@ -291,7 +290,7 @@ def test_hostile_words_stay_words_everywhere(hostile: str) -> None:
     made = issue(
         *blocks, title=hostile, kicker=hostile, dek=words(hostile), authors=(hostile,), location=hostile, number=hostile
     )
-    made = dataclasses.replace(made, preheader=hostile, subject=hostile, credits=(words(hostile),), lang="en")
+    made = made._replace(preheader=hostile, subject=hostile, credits=(words(hostile),), lang="en")
     edition = render(made, default_theme(), config(name=hostile, reason=hostile, postal_address=(hostile,)))
     html, text = as_nobody(edition)
     for page in (html, edition.web):

@@ -118,6 +118,9 @@ def test_a_copy_of_the_default_theme_stands_before_the_packaged_one(tmp_path: Pa
         ({"inline": "p { margin:0 }\na { color:$lnk }\n"}, "inline.css", 2, "no setting “lnk”", "link"),
         ({"inline": "p { margin:0 }\n\nnonsense\n"}, "inline.css", 3, "not a rule", ""),
         ({"dark": "/* a\n b */\n@media x { p { a: b } }\n"}, "dark.css", 3, "not a rule", "mail.css"),
+        ({"mail": "a { color: red }\n@media x {\n a { b: c }\n"}, "mail.css", 2, "{ is never closed", ""),
+        ({"mail": "a { content: '{' }\n}\n"}, "mail.css", 2, "} closes nothing", ""),
+        ({"note": "<p>\n\U000f0000</p>"}, "note.mjml.j2", 2, "U+F0000", ""),
         ({"mail": "a { color: $start }\n"}, "mail.css", 1, "no setting “start”", ""),
     ],
 )
@@ -147,7 +150,7 @@ def test_a_template_that_is_no_text_is_reported(tmp_path: Path) -> None:
     """Bytes that are not UTF-8."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "layout.mjml.j2").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match=r"layout.mjml.j2:1:1: this is not UTF-8 \(byte 0xFF\)"):
         load_theme("mine", [tmp_path, TEMPLATES])
 
 

@@ -11,7 +11,7 @@ import click
 from newsletter.cli import building, output, wiring
 from newsletter.cli.app import Call, command
 from newsletter.config import display
-from newsletter.errors import Blocked
+from newsletter.errors import BadInput, Blocked, Problem
 from newsletter.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def new(call: Call, title: str) -> None:
 def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) -> None:
     """Write the mail, its text and its web page to build/<slug>/.
 
-    ISSUE is a folder or its slug; the newest issue without it. The same workspace gives the same bytes.
+    ISSUE is a folder or its slug; the newest issue without it. The same workspace gives the same bytes;
+    what is up to date is left as it is.
 
     \b
     Examples:
@@ -56,22 +57,34 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
       newsletter build 2026-11-20-the-tide-tables --as ada@example.org
     """
     config = call.config()
-    made = wiring.edition(config, wiring.issue_folder(config, issue))
+    folder = wiring.issue_folder(config, issue)
+    stamp = None if reader or verify else wiring.stamp(config, folder, call.config_file)
+    target = config.root / "build" / folder.name
+    if stamp and (sizes := stamp.unchanged(target)):
+        _tell(call, target, sizes, "kept")
+        return
+    made = wiring.edition(config, folder)
     built = building.files_of(made, config, wiring.reader_values(config, reader) if reader else None)
     target = config.root / "build" / made.slug
     if verify:
         _verify(call, target, built)
         return
     building.write(target, built)
+    if stamp:
+        stamp.keep(built)
+    _tell(call, target, {name: len(data) for name, data in built.items()}, "made")
+
+
+def _tell(call: Call, target: Path, sizes: dict[str, int], verb: str) -> None:
     if call.json:
-        output.emit({"folder": str(target), "files": {name: len(data) for name, data in built.items()}})
+        output.emit({"folder": str(target), "files": sizes})
         return
     shown = display(target)
-    for name, data in built.items():
-        output.say(
-            f"{output.style('made', fg='green')}  {shown}/{name}  {output.style(f'{len(data):,} bytes', dim=True)}"
-        )
-    output.hint(f"\nNext: open {shown}/email.html in a browser, then run: newsletter check {made.slug}")
+    for name, size in sizes.items():
+        output.say(f"{output.style(verb, fg='green')}  {shown}/{name}  {output.style(f'{size:,} bytes', dim=True)}")
+    if verb == "kept":
+        output.say("Nothing has changed: the build is up to date.")
+    output.hint(f"\nNext: open {shown}/email.html in a browser, then run: newsletter check {target.name}")
 
 
 def _verify(call: Call, target: Path, built: dict[str, bytes]) -> None:
@@ -100,13 +113,21 @@ def check(call: Call, issues: tuple[str, ...], form: str, *, strict: bool) -> in
       newsletter check --strict --format json
     """
     config = call.config()
-    reports = [(slug, found) for slug, found in (_checked(config, name) for name in issues or (None,))]
+    reports: list[tuple[str, tuple[Finding, ...]]] = []
+    unreadable: list[Problem] = []
+    for name in issues or (None,):
+        try:
+            reports.append(_checked(config, name))
+        except BadInput as error:
+            unreadable += error.problems
     blocking = sum(1 for _, found in reports for each in found if strict or each.severity is Severity.ERROR)
     if call.json or form == "json":
         output.emit([_as_json(slug, found, strict=strict) for slug, found in reports])
     else:
         for slug, found in reports:
             print_findings(slug, found)
+    if unreadable:
+        raise BadInput(unreadable)
     return 1 if blocking else 0
 
 

@@ -47,7 +47,7 @@ def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again
         made = sending.find_edition(config, database, edition)
         if made is None or (again and made.state in {"done", "cancelled"}):
             made = _begin(errand, made, plan_id, ask=not yes)
-        elif plan_id and plan_id != made.plan_id:
+        if plan_id and plan_id != made.plan_id:
             message = f"{made.slug} is being sent by the plan {made.plan_id}, not {plan_id}"
             raise Blocked(message)
         return _already(errand, made) if made.state == "done" else _go_on(errand, made)
@@ -115,5 +115,5 @@ def _go_on(errand: Errand, made: Send) -> int:
     sending.refuse_changed(errand.database, made, of_edition(errand.edition, errand.config.name))
     if made.state == "paused":
         with errand.database.write() as connection:
-            control.resume(connection, made.id, utcnow())
+            control.take_up(connection, made.id, utcnow())
     return sending.carry_out(errand.call, errand.config, errand.database, made, errand.provider)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import secrets
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -267,24 +265,17 @@ def export(call: Call, file: Path | None, statuses: tuple[str, ...], *, raw: boo
 
 @contextlib.contextmanager
 def _target(file: Path | None) -> Iterator[IO[str]]:
-    """Standard output, or a file of the owner's that is there when it is whole; UTF-8 in any locale."""
-    from newsletter.files import writing
+    """FILE or standard output, UTF-8 in any locale."""
+    from newsletter.audience.export import new_file
 
-    if file is None:
-        stream = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
-        yield stream
-        stream.flush()
-        stream.detach()
+    if file is not None:
+        with new_file(file) as target:
+            yield target
         return
-    half = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
-    with writing(file):
-        try:
-            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
-                yield target
-            half.replace(file)
-        finally:
-            half.unlink(missing_ok=True)
+    stream = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="")
+    yield stream
+    stream.flush()
+    stream.detach()
 
 
 @subscribers.sub()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import shlex
 from pathlib import Path
 
 import click
@@ -32,6 +33,8 @@ def init(call: Call, folder: Path, name: str | None, sender: str) -> None:
     root = folder.absolute()
     name = name or root.name.replace("-", " ").replace("_", " ").strip().capitalize() or "My newsletter"
     _refuse_unsafe(name, sender)
+    if (root / FILE).exists():
+        load(root)  # a broken one is reported before anything is made beside it
     default_theme = next(each / "default" for each in wiring.theme_folders_of_package() if (each / "default").is_dir())
     made, kept = scaffold.make(scaffold.plan(root, name=name, sender=sender, default_theme=default_theme))
     config = load(root)
@@ -67,5 +70,5 @@ def _report(root: Path, folder: Path, made: list[Path], kept: list[Path]) -> Non
         output.say(f"{output.style('made', fg='green')}  {display(root / 'templates')}/ ({themes} files)")
     if kept:
         output.say(f"{output.style('kept', fg='yellow')}  {len(kept)} files that were already there")
-    into = "" if folder == Path() else f"cd {folder} && "
+    into = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     output.hint(f"\nNext: edit {FILE}, then run: {into}newsletter build && newsletter check")
