@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from newsletter.errors import BadConfig, Problem
+from newsletter.files import display
 from newsletter.headers import mailbox, unsafe
 from newsletter.model import Mailbox, Place
 from newsletter.personal import PRIVATE
@@ -405,14 +406,6 @@ def find_root(start: Path) -> Path:
         if (folder / FILE).is_file():
             return folder
     return start
-
-
-def display(path: Path) -> str:
-    """A path as the operator would type it: relative to the working folder when it lies below."""
-    try:
-        return path.absolute().relative_to(Path.cwd()).as_posix()
-    except (ValueError, OSError):
-        return str(path)
 
 
 def secret(root: Path, name: str = SECRET) -> str:

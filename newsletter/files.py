@@ -1,4 +1,4 @@
-"""Writing files so that a crash, a full disk or a second process leaves no half of one."""
+"""Files: written so that a crash, a full disk or a second process leaves no half of one, and shown by short paths."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def display(path: Path) -> str:
+    """A path as the operator would type it: relative to the working folder when it lies below."""
+    with contextlib.suppress(ValueError, OSError):
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    return str(path)
+
+
 @contextlib.contextmanager
 def writing(path: Path | str) -> Iterator[None]:
     """Turn an ``OSError`` raised inside into one clear error about ``path``."""
     try:
         yield
     except OSError as error:
-        from newsletter.config import display
-
         shown = display(Path(path))
         if isinstance(error, FileExistsError | NotADirectoryError):
             message = f"{shown}: cannot be written: a file stands where a folder is needed"

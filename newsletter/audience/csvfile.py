@@ -14,8 +14,8 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from newsletter.audience import names
-from newsletter.config import display
 from newsletter.errors import BadInput, Problem
+from newsletter.files import display
 from newsletter.model import Place
 
 if TYPE_CHECKING:

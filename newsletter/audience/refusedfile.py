@@ -13,9 +13,8 @@ from sqlalchemy import select
 
 from newsletter.audience.columns import REFUSED_BECAUSE
 from newsletter.audience.staging import refused
-from newsletter.config import display
 from newsletter.errors import BadInput
-from newsletter.files import writing
+from newsletter.files import display, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from newsletter.config import FILE, Config, display
+from newsletter.config import FILE, Config
+from newsletter.files import display
 from newsletter.model import Edition, Field, FieldGap, Finding, Place, Severity, Template
 from newsletter.personal import LINKS, MARK, RESERVED, join, number, used, without_reader
 

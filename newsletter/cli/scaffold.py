@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter import files
-from newsletter.config import FILE, SECRET, display
+from newsletter.config import FILE, SECRET
 from newsletter.errors import Unwritable
+from newsletter.files import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,7 @@ def fit(config: Config, database: Database, folder: Path) -> None:
         return
     guard.fit_for_real(config, secret(config.root))
     with database.read() as connection:
-        guard.refuse_foreign(folder, database.instance(), lambda number: ledger.exists(connection, number))
+        guard.refuse_foreign(folder, database.instance(), partial(ledger.exists, connection))
 
 
 def tell_what_a_trial_lacks(config: Config) -> None:

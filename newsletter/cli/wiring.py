@@ -86,7 +86,8 @@ def reader_values(config: Config, address: str) -> dict[str, str]:
 
 def edition(config: Config, folder: Path) -> Edition:
     """What readers of the issue in ``folder`` would get."""
-    from newsletter.config import FILE, display
+    from newsletter.config import FILE
+    from newsletter.files import display
     from newsletter.model import Place
     from newsletter.render.edition import render
     from newsletter.render.theme import load_theme

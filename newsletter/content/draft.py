@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from newsletter import files
-from newsletter.config import display
 from newsletter.content.frontmatter import ID
 from newsletter.content.slugs import slug
 from newsletter.errors import BadInput
+from newsletter.files import display
 from newsletter.headers import unsafe
 from newsletter.personal import PRIVATE
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from newsletter.config import display
 from newsletter.content.blocks import read_body
 from newsletter.content.data import load_data
 from newsletter.content.fields import Fields
@@ -16,6 +15,7 @@ from newsletter.content.reading import Reading
 from newsletter.content.rules import parser
 from newsletter.content.source import Source, read_source
 from newsletter.errors import BadInput, Problem
+from newsletter.files import display
 from newsletter.headers import unsafe
 from newsletter.model import Issue, Place
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.config import display
 from newsletter.content.source import Source
 from newsletter.errors import BadInput, Problem
+from newsletter.files import display
 from newsletter.model import Place
 from newsletter.yamlread import Mapped, Scalar, read, suggestion
 

@@ -6,8 +6,8 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.config import display
 from newsletter.errors import Problem
+from newsletter.files import display
 from newsletter.model import Place
 from newsletter.personal import PRIVATE
 

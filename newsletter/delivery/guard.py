@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from newsletter.config import FILE, SECRET, display
+from newsletter.config import FILE, SECRET
 from newsletter.errors import BadConfig, BadInput, Blocked, Problem
-from newsletter.files import write
+from newsletter.files import display, write
 from newsletter.model import Place
 from newsletter.store import clock
 
@@ -51,6 +51,8 @@ class Record:
 
     send: int
     instance: str
+    created_at: str
+    """A ledger put back from a backup gives its numbers a second time; this tells the sends apart."""
 
 
 def record_of(folder: Path) -> Record | None:
@@ -58,7 +60,7 @@ def record_of(folder: Path) -> Record | None:
     path = folder / SENT
     try:
         read: Any = json.loads(path.read_bytes())
-        return Record(int(read["send"]), str(read["instance"]))
+        return Record(int(read["send"]), str(read["instance"]), str(read["created_at"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -67,10 +69,13 @@ def record_of(folder: Path) -> Record | None:
         raise BadInput([Problem(Place(display(path)), message, hint)]) from error
 
 
-def refuse_foreign(folder: Path, instance: str, knows: Callable[[int], bool]) -> None:
-    """Raise ``Blocked`` when another ledger has sent the issue in ``folder``."""
+def refuse_foreign(folder: Path, instance: str, knows: Callable[[int, str], bool]) -> None:
+    """Raise ``Blocked`` when another ledger, or a later state of this one, has sent the issue in ``folder``.
+
+    ``knows`` says whether this ledger has the send of that number and time.
+    """
     record = record_of(folder)
-    if record is None or (record.instance == instance and knows(record.send)):
+    if record is None or (record.instance == instance and knows(record.send, record.created_at)):
         return
     message = (
         f"{display(folder / SENT)}: this issue was sent from another ledger, which knows who got it; this one does not"

@@ -92,9 +92,10 @@ def get(connection: Connection, send_id: int) -> Send:
     return _send(connection.execute(select(send).where(send.c.id == send_id)).one())
 
 
-def exists(connection: Connection, send_id: int) -> bool:
-    """Whether this ledger knows a send."""
-    return connection.execute(select(send.c.id).where(send.c.id == send_id)).first() is not None
+def exists(connection: Connection, send_id: int, created_at: str) -> bool:
+    """Whether this ledger knows the send of this number and time."""
+    where = (send.c.id == send_id, send.c.created_at == created_at)
+    return connection.execute(select(send.c.id).where(*where)).first() is not None
 
 
 # -- arrows ---------------------------------------------------------------------------

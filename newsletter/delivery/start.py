@@ -86,13 +86,15 @@ def create(
     """Make the send, or return the one that another process made meanwhile.
 
     ``after`` is the newest send of the issue that the caller has seen. With ``plan_id`` only that
-    plan is carried out; raises ``Blocked`` when content or audience have changed since.
+    plan is carried out; raises ``Blocked`` when content or audience have changed since, or when the
+    other process carries out another plan.
     """
     frozen_bytes = freeze.freeze(wish.frozen)
     content_sha = fingerprint(frozen_bytes)
     with database.write() as connection:
         newest = ledger.latest(connection, wish.issue_id, wish.realm)
         if newest and newest.id != after:
+            _same_plan(newest, plan_id)
             return newest
         digest = Digest()
         for part in audience(connection):
@@ -109,6 +111,12 @@ def create(
         made = _send(connection, wish, now, content_sha=content_sha, audience_sha=digest.sha, plan_id=found)
         _cut(connection, wish, made, digest.count)
         return ledger.get(connection, made)
+
+
+def _same_plan(made: ledger.Send, plan_id: str | None) -> None:
+    if plan_id and plan_id != made.plan_id:
+        message = f"{made.slug} is being sent by the plan {made.plan_id}, not {plan_id}"
+        raise Blocked(message, hint=f"See how it stands: newsletter status {made.slug}")
 
 
 def _send(connection: Connection, wish: Wish, now: dt.datetime, **hashes: str) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.config import display
 from newsletter.errors import BadInput, Problem
+from newsletter.files import display
 from newsletter.model import Place
 from newsletter.personal import PRIVATE
 from newsletter.render import sheets

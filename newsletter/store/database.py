@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.config import display
 from newsletter.errors import BadInput, NewsletterError, TryLater, Unwritable
-from newsletter.files import make_folder, writing
+from newsletter.files import display, make_folder, writing
 from newsletter.store import migrate
 from newsletter.store.tables import meta
 

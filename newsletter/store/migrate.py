@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.config import display
 from newsletter.errors import BadInput
-from newsletter.files import writing
+from newsletter.files import display, writing
 from newsletter.store import clock
 
 if TYPE_CHECKING:

@@ -188,6 +188,27 @@ def test_a_database_that_is_held_leaves_no_file_behind(filled: Path, tmp_path: P
     assert sorted(each.name for each in tmp_path.iterdir()) == ["after.csv", "people.csv", "state"]
 
 
+def test_a_commit_that_fails_takes_the_refused_rows_away_again(database: Database, tmp_path: Path) -> None:
+    """Their file stands for an import that was made; without one it must not stay."""
+    path = write_list(tmp_path, AFTER, "after.csv")
+    skip = tmp_path / "bad.csv"
+    seen = []
+
+    def fail(_number: int, statement: str) -> None:
+        if statement == "COMMIT" and skip.exists():
+            seen.append(skip.read_text())
+            raise Unwritable("the disk is full")
+
+    before = dump(database)
+    _before_statement(database, fail)
+    with pytest.raises(Unwritable, match="the disk is full"):
+        _import(database, path, skip)
+    assert len(seen) == 1
+    assert "nobody" in seen[0]
+    assert dump(database) == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["after.csv", "state"]
+
+
 def test_a_plan_needs_no_lock(filled: Path, tmp_path: Path) -> None:
     """While another process writes, an import can be planned."""
     database = open_database(filled, busy_seconds=0.05)

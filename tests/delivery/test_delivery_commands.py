@@ -261,6 +261,7 @@ def test_a_broken_issue_can_still_be_stopped(ready: Workspace) -> None:
         process.kill()
     ready.write(f"issues/{SLUG}/index.md", "---\ntitle: [\n---\n")
     assert ready.newsletter("status", SLUG, "--json").json()["state"] == "running"
+    assert ready.newsletter("status", "--json").json()["state"] == "running"
     assert ready.run("cancel", SLUG).code == 0
 
 

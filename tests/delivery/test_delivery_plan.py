@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from delivery.fakes_delivery import Fake, Truth
 from delivery.helpers_delivery import LINKS, NOW, begin, edition, people, row, unsubscribe, wish, work_on
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
-from newsletter.delivery import freeze, guard, plan, start
+from newsletter.delivery import freeze, guard, ledger, plan, start
 from newsletter.delivery.personalise import Writer
 from newsletter.errors import BadConfig, BadInput, Blocked
 from newsletter.mime import frame, message_bytes
 from newsletter.model import Field, Mailbox, Picture, Place, Slot, Variant
 from newsletter.personal import CannotRender
 from newsletter.providers.outbox import Outbox
-from newsletter.store.tables import person
+from newsletter.store.tables import person, send
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -278,13 +279,16 @@ def test_an_issue_that_another_ledger_sent_is_refused(ledger_db: Database, outbo
     """sent.json keeps a second clone from sending again; our own record lets us go on."""
     people(ledger_db, 2)
     made = begin(ledger_db, outbox)
-    guard.refuse_foreign(tmp_path, "here", lambda _: False)
+    guard.refuse_foreign(tmp_path, "here", lambda *_: False)
     guard.write_record(tmp_path, "here", made)
-    guard.refuse_foreign(tmp_path, "here", lambda number: number == made.id)
-    with pytest.raises(Blocked, match="another ledger"):
-        guard.refuse_foreign(tmp_path, "elsewhere", lambda _: True)
-    with pytest.raises(Blocked, match="another ledger"):
-        guard.refuse_foreign(tmp_path, "here", lambda _: False)
+    with ledger_db.write() as connection:
+        guard.refuse_foreign(tmp_path, "here", partial(ledger.exists, connection))
+        with pytest.raises(Blocked, match="another ledger"):
+            guard.refuse_foreign(tmp_path, "elsewhere", lambda *_: True)
+        # A backup was put back, and another send has taken the number since.
+        connection.execute(update(send).values(created_at="2026-12-01T00:00:00.000000Z"))
+        with pytest.raises(Blocked, match="another ledger"):
+            guard.refuse_foreign(tmp_path, "here", partial(ledger.exists, connection))
     assert "@" not in (tmp_path / guard.SENT).read_text()
 
 
@@ -293,4 +297,4 @@ def test_a_record_that_cannot_be_read_stops_the_send(tmp_path: Path, text: str) 
     """Half a record is no licence to send."""
     (tmp_path / guard.SENT).write_text(text)
     with pytest.raises(BadInput, match="cannot be read"):
-        guard.refuse_foreign(tmp_path, "here", lambda _: True)
+        guard.refuse_foreign(tmp_path, "here", lambda *_: True)

@@ -113,6 +113,16 @@ def test_only_the_plan_that_was_shown_is_carried_out(
         assert not connection.execute(select(send.c.id)).all()
 
 
+def test_another_s_plan_is_not_joined_by_who_was_shown_one(ledger_db: Database, clock: Clock, truth: Truth) -> None:
+    """Another process has begun meanwhile: whoever confirmed the same plan joins it, whoever confirmed another stops."""
+    people(ledger_db, 4)
+    fake = Fake(truth, now=clock.now)
+    made = begin(ledger_db, fake)
+    assert start.create(ledger_db, wish(fake), NOW, plan_id=made.plan_id) == made
+    with pytest.raises(Blocked, match=f"is being sent by the plan {made.plan_id}, not another"):
+        start.create(ledger_db, wish(fake), NOW, plan_id="another")
+
+
 def test_nobody_is_no_send(ledger_db: Database, clock: Clock, truth: Truth) -> None:
     """An empty audience leaves no row behind."""
     with pytest.raises(Blocked, match="nobody"):

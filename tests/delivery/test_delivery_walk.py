@@ -354,7 +354,7 @@ def test_a_busy_database_at_the_end_is_waited_for(ledger_db: Database, truth: Tr
     whole = ledger_db.write
 
     def sometimes() -> Any:
-        if not status(ledger_db, made).people["open"] and busy[0]:
+        if threading.current_thread() is threading.main_thread() and busy[0]:
             busy[0] -= 1
             message = "another process holds the database"
             raise TryLater(message)

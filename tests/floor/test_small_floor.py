@@ -68,14 +68,23 @@ def test_the_secret_is_not_shown() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a\nBcc: x", "a\r\nb", "=?utf-8?q?hi=0ABcc=3A_evil=40x?=", "=?utf-8?b?YQpi?=", "a\u2028b", "=?nonsense?q?x?="],
+    [
+        "a\nBcc: x",
+        "a\r\nb",
+        "=?utf-8?q?hi=0ABcc=3A_evil=40x?=",
+        "=?utf-8?b?YQpi?=",
+        "ä =?utf-8?b?YQpi?=",
+        "=?nonsense?q?x?=",
+    ],
 )
 def test_a_hidden_line_break_is_found(text: str) -> None:
     """Before and after decoding (CVE-2024-6923)."""
     assert unsafe(text)
 
 
-@pytest.mark.parametrize("text", ["Hello", "Grüße 🎉", "1 + 1 =? 2", "=?utf-8?q?caf=C3=A9?=", ""])
+@pytest.mark.parametrize(
+    "text", ["Hello", "Grüße 🎉", "1 + 1 =? 2", "=?utf-8?q?caf=C3=A9?=", "Grüße, =?utf-8?q?x?=", ""]
+)
 def test_harmless_text_is_not_refused(text: str) -> None:
     """Any script, and question marks."""
     assert unsafe(text) == ""

@@ -190,9 +190,11 @@ def test_the_web_page_shows_what_stands_without_a_reader() -> None:
 
 
 def test_a_line_break_in_a_value_cannot_enter_the_subject() -> None:
-    """The subject is a header."""
+    """The subject is a header: a break becomes a space, and what hides better is refused."""
+    subject = EDITION.variants[0].subject
+    assert "a Bcc: x@example.org" in join(subject, ["a\r\nBcc: x@example.org", "c"])
     with pytest.raises(CannotRender):
-        join(EDITION.variants[0].subject, ["a\r\nBcc: x@example.org", "c"])
+        join(subject, ["a\x0bBcc: x@example.org", "c"])
 
 
 def test_two_renderings_are_equal() -> None:

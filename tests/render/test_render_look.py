@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from render.helpers_render import as_nobody, at, para, picture, printed, words
 
 from newsletter.model import Button, CodeBlock, Columns, Figure, Heading, Note, PullQuote, Quote, Sponsor, Table
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")]
+pytestmark = pytest.mark.browser
 
 WORD = "Donaudampfschifffahrtsgesellschaftskapitaen" * 3
 BLOCKS = (
@@ -43,17 +38,6 @@ COLOURS = """() => {
   };
   return shown.map(e => [e.textContent.trim().slice(0, 30), getComputedStyle(e).color, ground(e)]);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One Chromium for the module."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as tool:
-        opened = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import click
 
 from newsletter.cli import building, output, wiring
 from newsletter.cli.app import Call, command
-from newsletter.config import display
 from newsletter.errors import BadInput, Blocked, Problem
+from newsletter.files import display
 from newsletter.model import Finding, Severity
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.app import Call, command
-from newsletter.config import display
+from newsletter.files import display
 
 
 @command()

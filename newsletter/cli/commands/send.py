@@ -47,7 +47,7 @@ def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again
         made = sending.find_edition(config, database, edition)
         if made is None or (again and made.state in {"done", "cancelled"}):
             made = _begin(errand, made, plan_id, ask=not yes)
-        if plan_id and plan_id != made.plan_id:
+        elif plan_id and plan_id != made.plan_id:
             message = f"{made.slug} is being sent by the plan {made.plan_id}, not {plan_id}"
             raise Blocked(message)
         return _already(errand, made) if made.state == "done" else _go_on(errand, made)

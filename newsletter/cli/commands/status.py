@@ -124,7 +124,7 @@ def _found(config: Config, name: str | None) -> Iterator[tuple[Database, Send]]:
     with sending.opened(config) as database:
         made = sending.find(config, database, name) if database else None
         if database is None or made is None:
-            what = name or wiring.issue_folder(config, None).name
+            what = wiring.issue_folder(config, name).name
             message = f"{what} has not been sent"
             raise Blocked(message, hint=f"Look at `newsletter plan {what}`, then `newsletter send {what}`.")
         yield database, made

@@ -12,8 +12,8 @@ import click
 
 from newsletter.cli import audience, output
 from newsletter.cli.app import Call, group
-from newsletter.config import display
 from newsletter.errors import Blocked, WrongUsage
+from newsletter.files import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

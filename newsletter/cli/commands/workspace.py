@@ -11,8 +11,9 @@ import click
 
 from newsletter.cli import output, scaffold, wiring
 from newsletter.cli.app import Call, command
-from newsletter.config import FILE, display, load
+from newsletter.config import FILE, load
 from newsletter.errors import BadInput
+from newsletter.files import display
 from newsletter.headers import mailbox, unsafe
 
 
