@@ -91,7 +91,8 @@ class CsvFile:
         try:
             header = next(self._reader, [])
         except csv.Error as error:
-            raise _unreadable(self.shown, self._fault(str(error), self._first), "Mend it.", self._first) from None
+            hint = "Save the file with ordinary line ends." if "new-line" in str(error) else "Mend it."
+            raise _unreadable(self.shown, self._fault(str(error), self._first), hint, self._first) from None
         if fault := _control("".join(header)):
             raise _unreadable(self.shown, f"in the heading line, {fault}", "Remove it.", self._first)
         return tuple(header)
@@ -179,9 +180,10 @@ def _control(text: str) -> str:
 
 def _sniff(line: str) -> str:
     """The delimiter of a heading line: one that lays the address bare, else one that makes most columns."""
+    first = line.partition("\r")[0]  # a file with the line ends of old Macs is one long line
 
     def merit(delimiter: str) -> tuple[bool, int]:
-        headers = next(csv.reader([line], delimiter=delimiter), [])
+        headers = next(csv.reader([first], delimiter=delimiter), [])
         return len(headers) > 1 and any(map(names.is_email, headers)), len(headers)
 
     return max(_DELIMITERS, key=merit)

@@ -23,8 +23,8 @@ def issue_folder(config: Config, name: str | None) -> Path:
     return find_issue(config, name)
 
 
-def issue(config: Config, folder: Path) -> Issue:
-    """Read one issue folder; ``BadInput`` lists everything wrong with it."""
+def issue(config: Config, folder: Path, *, keep: bool = True) -> Issue:
+    """Read one issue folder; ``BadInput`` lists everything wrong with it. Without ``keep`` the cache is not written."""
     from newsletter.content.issue import load_issue
     from newsletter.content.library import check_ids
 
@@ -34,7 +34,7 @@ def issue(config: Config, folder: Path) -> Issue:
     except BadInput as error:
         repeated = error.problems
     try:
-        read = load_issue(folder, config, cache=config.state / "cache")
+        read = load_issue(folder, config, cache=config.state / "cache", keep=keep)
     except BadInput as error:
         raise BadInput((*repeated, *error.problems)) from error
     if repeated:
@@ -84,7 +84,7 @@ def reader_values(config: Config, address: str) -> dict[str, str]:
         opened.close()
 
 
-def edition(config: Config, folder: Path) -> Edition:
+def edition(config: Config, folder: Path, *, keep: bool = True) -> Edition:
     """What readers of the issue in ``folder`` would get."""
     from newsletter.config import FILE
     from newsletter.files import display
@@ -92,7 +92,7 @@ def edition(config: Config, folder: Path) -> Edition:
     from newsletter.render.edition import render
     from newsletter.render.theme import load_theme
 
-    read = issue(config, folder)
+    read = issue(config, folder, keep=keep)
     named = dict(read.places).get("theme") or Place(display(config.root / FILE))
     return render(read, load_theme(read.theme, theme_folders(config), named), config)
 

@@ -38,10 +38,11 @@ class Unusable(ValueError):
         self.hint = hint
 
 
-def encoded(raw: bytes, widest: int, cache: Path | None) -> Encoded:
+def encoded(raw: bytes, widest: int, cache: Path | None, *, keep: bool = True) -> Encoded:
     """The picture file for ``raw``, at most ``widest`` pixels wide; from the cache when a sound entry is there.
 
-    A cache that cannot be written is done without. Raises ``Unusable`` as ``encode`` does.
+    Without ``keep`` nothing is written; a cache that cannot be written is done without. Raises
+    ``Unusable`` as ``encode`` does.
     """
     path = cache / "pictures" / _key(raw, widest) if cache else None
     if path and (kept := _read(path)):
@@ -49,7 +50,7 @@ def encoded(raw: bytes, widest: int, cache: Path | None) -> Encoded:
     from newsletter.content.encode import encode
 
     made = encode(raw, widest)
-    if path:
+    if path and keep:
         _keep(path, made)
     return made
 

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 FILE = "index.md"
 
 
-def load_issue(folder: Path, config: Config, *, cache: Path | None = None, widths: Widths | None = None) -> Issue:
-    """Read the issue in ``folder``; encoded pictures are looked up and kept below ``cache``.
+def load_issue(
+    folder: Path, config: Config, *, cache: Path | None = None, keep: bool = True, widths: Widths | None = None
+) -> Issue:
+    """Read the issue in ``folder``; encoded pictures are looked up and, with ``keep``, kept below ``cache``.
 
     Raises ``BadInput`` with every problem of front matter, fields, containers, links and pictures.
     """
@@ -43,7 +45,7 @@ def load_issue(folder: Path, config: Config, *, cache: Path | None = None, width
     fields = Fields(front.lang, load_data(folder, front.data, problems), problems)
     headers = {key: _personal(key, text, front, source, fields) for key, text in front.personal.items()}
     lifted = Source(source.path, fields.lift(body, lambda offset, _: source.place(offset)), source.starts)
-    gallery = Gallery(folder, cache, problems)
+    gallery = Gallery(folder, cache, problems, keep=keep)
     reading = Reading(lifted, problems, fields, gallery, widths or Widths(), parser(front.lang))
     issue = _read(folder.absolute().name, front, headers, reading)
     if problems:

@@ -38,8 +38,8 @@ class Widths(NamedTuple):
 class Gallery:
     """Hands out the pictures of one folder; ``taken`` holds each once, in the order of use."""
 
-    def __init__(self, folder: Path, cache: Path | None, problems: list[Problem]) -> None:
-        self.folder, self.cache, self.problems = folder, cache, problems
+    def __init__(self, folder: Path, cache: Path | None, problems: list[Problem], *, keep: bool = True) -> None:
+        self.folder, self.cache, self.problems, self.keep = folder, cache, problems, keep
         self.taken: dict[str, Picture] = {}
         self._made: dict[tuple[str, int], Picture | None] = {}
 
@@ -58,7 +58,7 @@ class Gallery:
             self.problems.append(Problem(place, "this picture names no file", "Write: ![What it shows](photo.jpg)"))
             return None
         try:
-            made = encoded(self._read(name), 2 * width, self.cache)
+            made = encoded(self._read(name), 2 * width, self.cache, keep=self.keep)
         except Unusable as error:
             self.problems.append(Problem(place, f"the picture “{name[:80]}” {error}", error.hint))
             return None

@@ -39,6 +39,7 @@ UNREADABLE = {
     ),
     "an unclosed quote in the heading": (b'email,"name\na@b.de,x\n', (1, 1), "a quote is opened in this row"),
     "a NUL in the heading": (b"email,na\x00me\na@b.de,x\n", (1, 1), "control character (U+0000)"),
+    "the line ends of old Macs": (b"email,name\ra@b.de,x\r", (1, 1), "a carriage return stands outside quotes"),
     "Latin-1": (
         b"email,name\nada@example.org,Ada\njos@example.org,Jos\xe9 Silva\n",
         (3, 20),

@@ -214,6 +214,17 @@ def test_build_and_check_load_no_database_and_no_http(issue: Workspace) -> None:
         assert done.stdout.splitlines()[-1] == "0 []"
 
 
+def test_plan_writes_nothing_at_all(issue: Workspace) -> None:
+    """Not even a picture into the cache, before there is a database and after."""
+    before = files_below(issue.root)
+    issue.newsletter("plan")
+    assert files_below(issue.root) == before
+    issue.newsletter("subscribers", "add", "ada@example.org", "--consent-source", "test")
+    before = files_below(issue.root)
+    issue.newsletter("plan", "--json")
+    assert files_below(issue.root) == before
+
+
 def test_check_prints_places_and_ends_with_one(issue: Workspace) -> None:
     """For a person, for an editor, and for a script."""
     issue.issue("A [link](page.html).\n\nDear {{ nickname }}.\n", preheader="")

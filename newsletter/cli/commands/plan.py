@@ -24,7 +24,7 @@ def plan(call: Call, issue: str | None) -> None:
     """
     config = call.config()
     provider = wiring.provider(config)
-    edition = wiring.edition(config, wiring.issue_folder(config, issue))
+    edition = wiring.edition(config, wiring.issue_folder(config, issue), keep=False)
     with sending.opened(config) as database:
         made = sending.plan(config, database, provider, edition)
         errors = sum(f.severity is Severity.ERROR for f in wiring.findings(config, edition, database))
