@@ -202,7 +202,7 @@ def unsubscribe(call: Call, address: str, reason: str) -> None:
 @_ADDRESS
 @click.option("--reason", metavar="TEXT", required=True, help="What shows that they want it; kept.")
 def resubscribe(call: Call, address: str, reason: str) -> None:
-    """Bring back one person who unsubscribed or bounced, at their own wish.
+    """Bring back one person who left or bounced, as they asked.
 
     Who complained cannot be brought back.
 
@@ -280,7 +280,7 @@ def _target(file: Path | None) -> Iterator[IO[str]]:
 
 @subscribers.sub()
 def stats(call: Call) -> None:
-    """Count people by status, and active people by the fields they have.
+    """Count people by status, and by the fields they have.
 
     \b
     Example:
