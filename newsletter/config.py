@@ -222,7 +222,7 @@ KEYS: tuple[Key, ...] = (
         "public_url",
         _url,
         "",
-        "Where `newsletter serve` answers unsubscribe links; https for real sends.",
+        "Where unsubscribe links are answered; https for real sends.",
         "https://letters.example.org",
     ),
     Key(
@@ -251,7 +251,7 @@ KEYS: tuple[Key, ...] = (
         "provider",
         _provider,
         "outbox",
-        "Who sends: `outbox` (embedded, nothing leaves this machine), `mailgun` or `resend`.",
+        "Who sends: `outbox` (embedded); `check` knows the rules of `mailgun` and `resend`, too.",
         "outbox",
     ),
     Key("outbox.port", _whole(1024, 65535), "8025", "The port of `newsletter outbox`.", "8025"),

@@ -152,7 +152,12 @@ def values(subject: Subject) -> Iterator[Finding]:
     for field in _used_fields(subject.edition):
         gap = gaps.get(field.name)
         place = field.place or subject.edition.where("")
-        if gap is None or field.default is not None or field.name in RESERVED:
+        if gap is None or field.name in RESERVED:
+            continue
+        if field.default is not None:
+            if gap.missing == gap.total > 0:
+                message = f"no subscriber has a value for “{field.name}”; everybody gets its default"
+                yield Finding("value-unknown", Severity.WARNING, place, message, "Is the name spelt as in the list?")
             continue
         advice = f'Give it a default: {{{{ {field.name} | default("…") }}}}'
         if gap.total == 0:
@@ -167,8 +172,8 @@ def values(subject: Subject) -> Iterator[Finding]:
 
 
 def needed_values(edition: Edition) -> tuple[str, ...]:
-    """The names of the values that readers may lack: those used without a default."""
-    names = {f.name for f in _used_fields(edition) if f.default is None and f.name not in RESERVED}
+    """The names of the values that readers may lack: all but those that every reader has."""
+    names = {f.name for f in _used_fields(edition) if f.name not in RESERVED}
     return tuple(sorted(names))
 
 

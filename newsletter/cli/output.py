@@ -91,14 +91,16 @@ def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterat
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.0f} {unit}/s".replace(" /s", "/s") if speed else "", style="dim")
 
+    console = Console(stderr=True)
+    width = max(8, min(32, console.width - len(label) - 50))  # the counts beside the bar must not wrap
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=32),
+        BarColumn(bar_width=width),
         MofNCompleteColumn(),
         Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=total, completed=done)
         yield lambda n: bar.advance(task, n)
 
@@ -110,5 +112,5 @@ def confirm_number(number: int, what: str) -> None:
         raise WrongUsage(message, hint="Look at `newsletter plan` first, then run this command with --yes.")
     typed = click.prompt(f"Type {number} to go ahead", default="", show_default=False, err=True)
     if typed.strip().replace(",", "") != str(number):
-        message = "Not confirmed; nothing was sent."
+        message = "Not confirmed: nothing was sent now."
         raise Blocked(message)

@@ -261,5 +261,5 @@ def _bar(database: Database, made: Send) -> Iterator[_Watch]:
 
     with database.read() as connection:
         done = summary.settled(connection, made.id)
-    with output.progress(made.recipients, f"Sending {made.slug}", unit="mails", done=done) as advance:
+    with output.progress(made.recipients, "Sending", unit="mails", done=done) as advance:
         yield _Watch(database, made.id, advance, done)

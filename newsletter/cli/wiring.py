@@ -113,12 +113,13 @@ def findings(config: Config, made: Edition, people: Database | None = None) -> t
     names = needed_values(made)
     if not names:
         return preflight(made, config, ())
-    from newsletter.audience.gaps import field_gaps
     from newsletter.model import FieldGap
 
     opened = people or database(config, create=False)
     if opened is None:
         return preflight(made, config, [FieldGap(name, 0, 0) for name in names])
+    from newsletter.audience.gaps import field_gaps
+
     try:
         with opened.read() as connection:
             return preflight(made, config, field_gaps(connection, names))

@@ -58,7 +58,7 @@ reader stand in double braces, with a word for those who have none: dear {{{{ fi
 
 ## A section
 
-See it with `newsletter preview`, look it over with `newsletter check`, and send it with `newsletter send`.
+Make the mail with `newsletter build`, look it over with `newsletter check`, and send it with `newsletter send`.
 """
 
 

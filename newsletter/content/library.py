@@ -25,12 +25,24 @@ _HEAD = 20_000
 
 
 def all_issues(config: Config) -> tuple[Path, ...]:
-    """Every folder of the workspace's issues with an ``index.md``, the newest first: dated names, then others."""
+    """Every folder of the workspace's issues with an ``index.md``, the newest first: dated names, then others.
+
+    Of one day's issues the one that was written last comes first.
+    """
     home = config.root / config.issues
     if not home.is_dir():
         return ()
     found = [folder for folder in home.iterdir() if not folder.name.startswith(".") and (folder / FILE).is_file()]
-    return tuple(sorted(found, key=lambda folder: (bool(_DATED.match(folder.name)), folder.name), reverse=True))
+    return tuple(sorted(found, key=_age, reverse=True))
+
+
+def _age(folder: Path) -> tuple[str, int, str]:
+    dated = _DATED.match(folder.name)
+    try:
+        written = (folder / FILE).stat().st_mtime_ns
+    except OSError:  # gone since it was listed
+        written = 0
+    return (dated[0][:10], written, folder.name) if dated else ("", 0, folder.name)
 
 
 def find_issue(config: Config, name: str | None = None) -> Path:

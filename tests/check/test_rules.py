@@ -170,10 +170,12 @@ def test_a_value_that_nobody_has_is_an_error_at_its_field(config: Config) -> Non
 
 
 def test_a_field_with_a_default_needs_no_value(config: Config) -> None:
-    """Nor does one that no part uses."""
+    """But a name that nobody has may be misspelt; one that no part uses is nobody's business."""
     made = edition(
         fields=(UNSUBSCRIBE, NAME._replace(filters=(Filter("default", ("you",)),))), html=(*FOOTER, Slot(1, "html"))
     )
-    assert needed_values(made) == ()
+    assert needed_values(made) == ("first_name",)
     assert needed_values(edition()) == ()
-    assert rules(made, config, [FieldGap("first_name", 9, 9)]) == []
+    assert rules(made, config, [FieldGap("first_name", 9, 9)]) == [("value-unknown", "warning", 7)]
+    assert rules(made, config, [FieldGap("first_name", 8, 9)]) == []
+    assert rules(made, config, [FieldGap("first_name", 0, 0)]) == []

@@ -307,3 +307,14 @@ def test_a_slug_is_always_a_good_file_name(title: str) -> None:
     assert not name.startswith("-")
     assert not name.endswith("-")
     assert slug(name, "fallback") == name
+
+
+def test_of_one_day_s_issues_the_last_written_is_the_newest(workspace: Workspace) -> None:
+    """The alphabet says nothing about what one is working on."""
+    import os
+
+    for age, name in enumerate(("b-second", "a-third", "c-first")):
+        folder = workspace.issue("Text.\n", slug=f"2026-11-23-{name}", id=f"same-day-{age}")
+        written = {"c-first": 1, "b-second": 2, "a-third": 3}[name] * 10**9
+        os.utime(folder / "index.md", ns=(written, written))
+    assert find_issue(workspace.config()).name == "2026-11-23-a-third"

@@ -128,7 +128,7 @@ def _reading(file: Path) -> Iterator[output.Advance]:
 @click.option("--search", metavar="TEXT", default="", help="Only people with this text in their address or values.")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many; 0 for all.")
 def list_people(call: Call, statuses: tuple[str, ...], search: str, limit: int) -> None:
-    """List people, in the order they were added.
+    """List people: all, by status, or by a search.
 
     \b
     Examples:
