@@ -68,6 +68,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def make_folder(path: Path, *, mode: int = 0o755) -> None:
-    """Make a folder and its parents; one that exists is left as it is."""
+    """Make a folder and its parents, all with ``mode``; one that exists is left as it is."""
     with writing(path):
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        for each in (*reversed([parent for parent in path.parents if not parent.exists()]), path):
+            each.mkdir(mode=mode, exist_ok=True)

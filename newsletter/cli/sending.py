@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from newsletter.store.database import Database
 
 _STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop at once; both are safe.\n"
-
-
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -149,17 +147,11 @@ def fit(config: Config, database: Database, folder: Path) -> None:
 
 def tell_what_a_trial_lacks(config: Config) -> None:
     """A trial in the outbox goes without what a real send needs, and says so."""
-    from newsletter.config import SECRET, secret
+    from newsletter.config import secret
     from newsletter.delivery import guard
 
-    found = secret(config.root)
-    if not config.real and guard.lacks(config, found):
-        names = [
-            "" if config.public_url.startswith("https://") else "public_url with https",
-            "" if config.postal_address else "postal_address",
-            "" if found else SECRET,
-        ]
-        output.note(f"A trial on this machine; a real send would still need {', '.join(filter(None, names))}.")
+    if not config.real and (names := guard.lacks(config, secret(config.root))):
+        output.note(f"A trial on this machine; a real send would still need {', '.join(names)}.")
 
 
 # -- going on with a send -------------------------------------------------------------

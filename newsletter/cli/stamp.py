@@ -57,8 +57,7 @@ class Stamp(NamedTuple):
         """Remember a build; without a place to write to, the next one is made again."""
         text = json.dumps({"inputs": self.inputs, "files": {name: fingerprint(data) for name, data in built.items()}})
         try:
-            for folder in (self.path.parents[2], self.path.parents[1], self.path.parent):
-                make_folder(folder, mode=0o700)
+            make_folder(self.path.parent, mode=0o700)
             write(self.path, text)
         except Unwritable:
             return

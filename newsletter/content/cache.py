@@ -83,8 +83,7 @@ def _keep(path: Path, made: Encoded) -> None:
         "animated": made.animated,
     }
     try:
-        for folder in (path.parents[2], path.parents[1], path.parent):
-            make_folder(folder, mode=0o700)
+        make_folder(path.parent, mode=0o700)
         write(path, json.dumps(head).encode() + b"\n" + made.data)
     except Unwritable:
         return  # the next build encodes again

@@ -23,26 +23,27 @@ SENT = "sent.json"
 _VERSION = 1
 
 
-def lacks(config: Config, secret: str) -> list[Problem]:
-    """Everything that a real send would still need."""
+def lacks(config: Config, secret: str) -> dict[str, Problem]:
+    """Everything that a real send would still need, by a short name."""
     place = Place(display(config.root / FILE))
-    problems = []
+    problems = {}
     if not config.public_url.startswith("https://"):
         hint = "Set public_url to the https address where `newsletter serve` answers."
-        problems.append(Problem(place, "a real send needs unsubscribe links that work, over https", hint))
-    if not secret:
-        hint = "Set it in the environment or in .env; `newsletter init` makes one."
-        problems.append(Problem(None, f"{SECRET} is not set, and links cannot be signed without it", hint))
+        message = "a real send needs unsubscribe links that work, over https"
+        problems["public_url with https"] = Problem(place, message, hint)
     if not config.postal_address:
         hint = "Set postal_address; the law asks for it in commercial mail."
-        problems.append(Problem(place, "a real send needs a postal address", hint))
+        problems["postal_address"] = Problem(place, "a real send needs a postal address", hint)
+    if not secret:
+        hint = "Set it in the environment or in .env; `newsletter init` makes one."
+        problems[SECRET] = Problem(None, f"{SECRET} is not set, and links cannot be signed without it", hint)
     return problems
 
 
 def fit_for_real(config: Config, secret: str) -> None:
     """Raise ``BadConfig`` with everything that a real send lacks."""
     if problems := lacks(config, secret):
-        raise BadConfig(problems)
+        raise BadConfig(problems.values())
 
 
 @dataclass(frozen=True, slots=True)

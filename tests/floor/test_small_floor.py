@@ -44,6 +44,13 @@ def test_a_file_is_written_with_its_mode(tmp_path: Path) -> None:
     assert (tmp_path / "env").stat().st_mode & 0o777 == 0o600
 
 
+def test_every_folder_on_the_way_gets_the_mode(tmp_path: Path) -> None:
+    """A cache inside a folder that anybody may read would not be the owner's alone; what is there stays."""
+    (tmp_path / "a").mkdir(mode=0o755)
+    files.make_folder(tmp_path / "a" / "b" / "c", mode=0o700)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")] == [0o755, 0o700, 0o700]
+
+
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
 def test_a_token_gives_its_ids_back(send: int, person: int) -> None:
     """The endpoint finds the person without asking a database for a secret."""
