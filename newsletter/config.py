@@ -1,7 +1,7 @@
 """The configuration: ``newsletter.yaml`` read once into a frozen tree, all problems at once.
 
-``KEYS`` is the single list of what may stand in the file; reading and ``docs/configuration.md``
-both come from it. Secrets never stand in the file: they come from the environment or ``.env``.
+What may stand in the file is listed in ``newsletter.keys``. Secrets never stand in it: they come from the
+environment or ``.env``.
 """
 
 from __future__ import annotations
@@ -9,34 +9,59 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.errors import BadConfig, Problem
 from newsletter.files import display
-from newsletter.headers import mailbox, unsafe
+from newsletter.keys import KEYS, PROVIDERS, Key, Provider, Wrong, is_loopback
 from newsletter.model import Mailbox, Place
-from newsletter.personal import PRIVATE
-from newsletter.yamlread import Entry, Mapped, Node, Scalar, read, suggestion, text_of
+from newsletter.yamlread import Entry, Mapped, Node, Scalar, read, suggestion, text_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+__all__ = ["API_KEYS", "FILE", "KEYS", "OUTBOX", "PROVIDERS", "SECRET", "STATE", "Config", "Provider"]
 
 FILE = "newsletter.yaml"
 STATE = ".newsletter"
 SECRET = "NEWSLETTER_SECRET"  # noqa: S105 - a variable's name, not its value
 OUTBOX = "outbox"
-
-Provider = Literal["outbox", "mailgun", "resend"]
-PROVIDERS: tuple[Provider, ...] = ("outbox", "mailgun", "resend")
+API_KEYS = {"mailgun": "MAILGUN_API_KEY", "resend": "RESEND_API_KEY"}
+"""The variable that holds each provider's key, in the environment or in ``.env``."""
 
 
 class Sending(NamedTuple):
-    """How a send is cut and worked off."""
+    """How a send is cut and worked off; without a ``batch`` as many go into a call as the provider takes."""
 
-    batch: int
+    batch: int | None
     workers: int
+
+
+class Account(NamedTuple):
+    """How a real provider is reached; its key is a secret and stands elsewhere.
+
+    ``timeout`` is seconds without a byte; ``per_second`` is calls a second, ``None`` for the provider's own limit.
+    """
+
+    base_url: str
+    timeout: int
+    per_second: float | None
+    domain: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether calls stay on this machine."""
+        return is_loopback(self.base_url)
+
+
+class Serving(NamedTuple):
+    """Where `newsletter serve` listens, and whose word on the caller's address it takes."""
+
+    host: str
+    port: int
+    proxies: tuple[str, ...]
 
 
 class Limits(NamedTuple):
@@ -64,8 +89,16 @@ class Config:
     postal_address: tuple[str, ...]
     reason: str
     issues: str
+    unsubscribe_email: str
+    """Where `List-Unsubscribe` lets people write to; an address."""
+    feedback_id: str
+    testers: tuple[str, ...]
     provider: Provider
     outbox_port: int
+    mailgun: Account
+    resend: Account
+    serving: Serving
+    public: str
     sending: Sending
     limits: Limits
 
@@ -80,9 +113,20 @@ class Config:
         return self.state / "newsletter.db"
 
     @property
+    def account(self) -> Account | None:
+        """How the configured provider is reached; ``None`` for the embedded outbox."""
+        return {"mailgun": self.mailgun, "resend": self.resend}.get(self.provider)
+
+    @property
     def real(self) -> bool:
-        """Whether sending would leave this machine."""
+        """Whether a real provider's rules hold, be its address on this machine or not."""
         return self.provider != OUTBOX
+
+    @property
+    def trial(self) -> bool:
+        """Whether nothing leaves this machine: the embedded outbox, or an address on loopback."""
+        account = self.account
+        return account is None or account.local
 
     @property
     def link_base(self) -> str:
@@ -95,191 +139,8 @@ class Config:
         return f"{self.assets_url or self.link_base}/images/"
 
 
-# -- what may stand in the file -------------------------------------------------------
-
-
-class _Wrong(ValueError):
-    """A value does not fit its key; the text says how, and the hint what would."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-_UNFIT = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]|{PRIVATE.pattern}")
-
-
-def _text(raw: str) -> str:
-    if found := _UNFIT.search(raw):
-        raise _Wrong(f"it holds a character that no mail can hold (U+{ord(found[0]):04X})", "Delete it.")
-    return raw.strip()
-
-
-def _header_text(raw: str) -> str:
-    if reason := unsafe(raw.strip()):
-        raise _Wrong(reason, "Write it on one line, as plain words.")
-    return _text(raw)
-
-
-def _mailbox(raw: str) -> Mailbox | None:
-    if not raw.strip():
-        return None
-    try:
-        return mailbox(_text(raw))
-    except _Wrong:
-        raise
-    except ValueError as error:
-        raise _Wrong(str(error), "Write: Your Name <you@example.org>") from None
-
-
-def _lines(raw: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in _text(raw).splitlines() if line.strip())
-
-
-def _lang(raw: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", raw.strip()):
-        raise _Wrong("this is not a language tag (BCP 47)", "Write: en, de, pt-BR, ar …")
-    return raw.strip()
-
-
-_HOSTS_OWN = frozenset({"localtime", "posixrules"})
-"""Names that mean another zone on every machine."""
-
-
-def _timezone(raw: str) -> ZoneInfo:
-    name = raw.strip()
-    try:
-        return ZoneInfo("" if name in _HOSTS_OWN else name)
-    except (KeyError, ValueError, OSError):
-        raise _Wrong(
-            "this is not a time zone's name", "Write a name such as Europe/Berlin or America/New_York."
-        ) from None
-
-
-def _url(raw: str) -> str:
-    url = raw.strip().rstrip("/")
-    if url and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?", url):
-        hint = "Write: https://letters.example.org; other characters than ASCII's are written as %C3%A4."
-        raise _Wrong("this is not an http or https address", hint if not url.isascii() else hint.partition(";")[0])
-    return url
-
-
-def _folder(raw: str) -> str:
-    folder = raw.strip().strip("/")
-    if not folder or folder.startswith(".") or ".." in Path(folder).parts or Path(raw.strip()).is_absolute():
-        raise _Wrong("this is not a folder inside the workspace", "Write a plain name such as issues.")
-    return folder
-
-
-def _slug(raw: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", raw.strip()):
-        raise _Wrong("a theme is named by its folder's name", "Write: default")
-    return raw.strip()
-
-
-def _provider(raw: str) -> Provider:
-    for name in PROVIDERS:
-        if name == raw.strip():
-            return name
-    raise _Wrong(f"unknown provider “{raw}”", suggestion(raw, PROVIDERS))
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read_whole(raw: str) -> int:
-        if not re.fullmatch(r"\d{1,12}", raw.strip()) or not low <= int(raw) <= high:
-            raise _Wrong(f"this must be a whole number from {low:,} to {high:,}")
-        return int(raw)
-
-    return read_whole
-
-
-class Key(NamedTuple):
-    """One key of the file: its dotted name, how its text is read, its default, and its help."""
-
-    name: str
-    read: Callable[[str], Any]
-    default: str
-    help: str
-    example: str
-    required: bool = False
-
-
-KEYS: tuple[Key, ...] = (
-    Key(
-        "name",
-        _header_text,
-        "",
-        "The newsletter's name: the wordmark at the top of each issue.",
-        "The Harbour Letter",
-        required=True,
-    ),
-    Key("from", _mailbox, "", "The sender that readers see.", "Ada Moreno <ada@example.org>", required=True),
-    Key("reply_to", _mailbox, "", "Where answers go, when not to the sender.", "editors@example.org"),
-    Key("lang", _lang, "en", "The language of issues that name none (BCP 47).", "en"),
-    Key("timezone", _timezone, "UTC", "The time zone of dates without one; never the machine's own.", "Europe/Berlin"),
-    Key("theme", _slug, "default", "The theme of issues that name none: a folder in `templates/`.", "default"),
-    Key(
-        "public_url",
-        _url,
-        "",
-        "Where unsubscribe links are answered; https for real sends.",
-        "https://letters.example.org",
-    ),
-    Key(
-        "assets_url",
-        _url,
-        "",
-        "Where published pictures are served; `public_url` when empty.",
-        "https://static.example.org",
-    ),
-    Key(
-        "postal_address",
-        _lines,
-        "",
-        "The postal address in the footer, required by law in commercial mail (CAN-SPAM).",
-        "1 Quay Street, 20457 Hamburg, Germany",
-    ),
-    Key(
-        "reason",
-        _text,
-        "",
-        "Why readers get this, in the footer; a standard sentence when empty.",
-        "You signed up at example.org.",
-    ),
-    Key("issues", _folder, "issues", "The folder of the issues.", "issues"),
-    Key(
-        "provider",
-        _provider,
-        "outbox",
-        "Who sends: `outbox` (embedded); `check` knows the rules of `mailgun` and `resend`, too.",
-        "outbox",
-    ),
-    Key("outbox.port", _whole(1024, 65535), "8025", "The port of `newsletter outbox`.", "8025"),
-    Key(
-        "send.batch",
-        _whole(1, 1000),
-        "100",
-        "Recipients in one batch, at most; the provider's own limit may be lower.",
-        "100",
-    ),
-    Key("send.workers", _whole(1, 64), "2", "Threads that send at the same time.", "2"),
-    Key("check.html_warning", _whole(1, 10_000_000), "80000", "Bytes of HTML above which `check` warns.", "80000"),
-    Key(
-        "check.html_error",
-        _whole(1, 10_000_000),
-        "102000",
-        "Bytes of HTML above which `check` fails: Gmail clips at about 102 kB.",
-        "102000",
-    ),
-    Key(
-        "check.image_warning",
-        _whole(1, 100_000_000),
-        "1000000",
-        "Bytes of pictures in one issue above which `check` warns.",
-        "1000000",
-    ),
-    Key("check.subject", _whole(10, 998), "70", "Characters of subject above which `check` warns.", "70"),
-)
+_MAILGUN = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+_RESEND = "https://api.resend.com"
 
 _SECRETS = re.compile(r"secret|key|token|password", re.IGNORECASE)
 
@@ -326,8 +187,20 @@ def load(root: Path, name: str | None = None) -> Config:
         postal_address=values["postal_address"],
         reason=values["reason"],
         issues=values["issues"],
+        unsubscribe_email=values["unsubscribe_email"] or (values["reply_to"] or values["from"]).address,
+        feedback_id=values["feedback_id"],
+        testers=values["testers"],
         provider=values["provider"],
         outbox_port=values["outbox.port"],
+        mailgun=Account(
+            values["mailgun.base_url"] or _MAILGUN[values["mailgun.region"]],
+            values["mailgun.timeout"],
+            values["mailgun.per_second"],
+            values["mailgun.domain"] or values["from"].domain,
+        ),
+        resend=Account(values["resend.base_url"] or _RESEND, values["resend.timeout"], values["resend.per_second"]),
+        serving=Serving(values["serve.host"], values["serve.port"], values["serve.proxies"]),
+        public=values["public"],
         sending=Sending(values["send.batch"], values["send.workers"]),
         limits=Limits(
             values["check.html_warning"],
@@ -375,7 +248,7 @@ def _first(section: str) -> str:
 
 def _value(key: Key, entries: Mapping[str, Entry], shown: str, problems: list[Problem], *, complete: bool) -> Any:
     entry = entries.get(key.name)
-    raw = text_of(entry.value, key.name, problems) if entry else ""
+    raw = _raw(entry.value, key, problems) if entry else ""
     if key.required and not raw.strip():
         if complete and (entry is None or isinstance(entry.value, Scalar)):
             problems.append(
@@ -388,9 +261,16 @@ def _value(key: Key, entries: Mapping[str, Entry], shown: str, problems: list[Pr
         return None
     try:
         return key.read(raw if raw.strip() else key.default)
-    except _Wrong as error:
+    except Wrong as error:
         problems.append(Problem(_place(entry.value if entry else None, shown), f"“{key.name}”: {error}", error.hint))
         return None
+
+
+def _raw(node: Node, key: Key, problems: list[Problem]) -> str:
+    """The text of a value; a list's items stand on a line each."""
+    if key.listed:
+        return "\n".join(texts_of(node, key.name, problems))
+    return text_of(node, key.name, problems)
 
 
 def _place(node: Node | None, shown: str) -> Place:
@@ -444,7 +324,8 @@ def reference() -> str:
     rows = "\n".join(_row(key) for key in KEYS)
     variable = (
         f"| `{SECRET}` | signs the unsubscribe and view-in-browser links, at least 16 characters; "
-        "links already mailed stop working when it changes |"
+        "links already mailed stop working when it changes |\n"
+        + "\n".join(f"| `{name}` | the API key of {provider.title()} |" for provider, name in API_KEYS.items())
     )
     return f"""# Configuration
 

@@ -35,7 +35,7 @@ class Wish:
     frozen: Frozen
     capabilities: Capabilities
     account: str
-    batch: int
+    batch: int | None
     by: str
 
     @property
@@ -46,7 +46,7 @@ class Wish:
     @property
     def size(self) -> int:
         """Recipients in a batch."""
-        return min(self.batch, self.capabilities.batch_max)
+        return min(self.batch or self.capabilities.batch_max, self.capabilities.batch_max)
 
     def plan_id(self, content_sha: str, audience_sha: str) -> str:
         """The name of exactly this send: content, audience, provider and how it is cut."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _outbox(config: Config) -> Provider:
     from newsletter.providers.outbox import Outbox
 
-    return Outbox(config.state / "outbox", batch=config.sending.batch)
+    return Outbox(config.state / "outbox", batch=config.sending.batch or 100)
 
 
 FACTORIES: Mapping[str, Callable[[Config], Provider]] = {

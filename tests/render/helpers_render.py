@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from support import ROOT
 
-from newsletter.config import Config, Limits, Sending
+from newsletter.config import Account, Config, Limits, Sending, Serving
 from newsletter.errors import BadInput, Problem
 from newsletter.model import (
     Block,
@@ -123,8 +123,15 @@ def config(**changes: Any) -> Config:
         postal_address=("The Harbour Letter", "1 Quay Street", "20457 Hamburg"),
         reason="",
         issues="issues",
+        unsubscribe_email="ada@example.org",
+        feedback_id="",
+        testers=(),
         provider="outbox",
         outbox_port=8025,
+        mailgun=Account("https://api.mailgun.net", 60, None, "example.org"),
+        resend=Account("https://api.resend.com", 60, None),
+        serving=Serving("127.0.0.1", 8000, ()),
+        public="public",
         sending=Sending(100, 2),
         limits=Limits(80000, 102000, 1000000, 70),
     )
