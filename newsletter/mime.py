@@ -13,7 +13,7 @@ import functools
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from newsletter.headers import unsafe
 from newsletter.model import Slot
@@ -37,7 +37,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _HEADER = re.compile(rb"[!-9;-~]+: ?[ -~]*")
 _FOLDED = re.compile(rb" [ -~]*[!-~][ -~]*")
 _DAYS, _MONTHS = "MonTueWedThuFriSatSun", "JanFebMarAprMayJunJulAugSepOctNovDec"
-_ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+ONE_CLICK = "List-Unsubscribe=One-Click"
+"""The value of ``List-Unsubscribe-Post``, RFC 8058 §3.1."""
 
 _Encoded = tuple["bytes | int", ...]
 """Static text, and numbers of ``Frame.slots``."""
@@ -54,32 +55,73 @@ class Frame:
     slots: tuple[Slot, ...]
     """Each distinct place for a value once, so that a value used often is encoded once."""
     boundary: bytes
+    mailto: str
+    """The second address of ``List-Unsubscribe``, or empty."""
 
 
-def frame(
-    *,
-    sender: Mailbox,
-    reply_to: Mailbox | None,
-    date: dt.datetime,
-    list_name: str,
-    subject: Template,
-    html: Template,
-    text: Template,
-) -> Frame:
-    """Encode what all readers share; ``date`` is aware and goes out as given.
+def frame(letter: Shared) -> Frame:
+    """Encode what all readers share; the date is aware and goes out as given.
 
     Raises ``CannotRender`` when a value may not stand in a header.
     """
+    sender, subject = letter.sender, letter.subject
     head = [_mailbox("From", sender)]
-    if reply_to:
-        head.append(_mailbox("Reply-To", reply_to))
-    head += [f"Date: {_date(date)}\r\n", _list_id(list_name, sender), "MIME-Version: 1.0\r\n"]
+    if letter.reply_to:
+        head.append(_mailbox("Reply-To", letter.reply_to))
+    head += [f"Date: {_date(letter.date)}\r\n", _list_id(letter.list_name, sender), "MIME-Version: 1.0\r\n"]
+    if letter.feedback_id:
+        head.append(_line("Feedback-ID", feedback_id(letter.tag, letter.feedback_id)).decode())
+    html, text = letter.html, letter.text
     slots = tuple(dict.fromkeys(part for part in (*text, *html) if isinstance(part, Slot)))
     encoded_text, encoded_html = _encode(text, slots), _encode(html, slots)
     boundary = _boundary(subject, slots, encoded_text, encoded_html)
     raw = "".join(head).encode("ascii")
-    _parse_again(raw, 4 + bool(reply_to))
-    return Frame(raw, subject, encoded_html, encoded_text, slots, boundary)
+    _parse_again(raw, len(head))
+    return Frame(raw, subject, encoded_html, encoded_text, slots, boundary, mailto(letter.unsubscribe_email))
+
+
+class Shared(Protocol):
+    """What all readers of one send share: a provider's letter, or a build."""
+
+    @property
+    def tag(self) -> str:
+        """The send's name for people."""
+
+    @property
+    def sender(self) -> Mailbox:
+        """Who writes."""
+
+    @property
+    def reply_to(self) -> Mailbox | None:
+        """Where answers go, when not to the sender."""
+
+    @property
+    def list_name(self) -> str:
+        """The newsletter's name."""
+
+    @property
+    def date(self) -> dt.datetime:
+        """The ``Date`` of the message."""
+
+    @property
+    def subject(self) -> Template:
+        """The subject."""
+
+    @property
+    def html(self) -> Template:
+        """The HTML part."""
+
+    @property
+    def text(self) -> Template:
+        """The plain text."""
+
+    @property
+    def unsubscribe_email(self) -> str:
+        """Where people may write to leave, or empty."""
+
+    @property
+    def feedback_id(self) -> str:
+        """The sender id of ``Feedback-ID``, or empty."""
 
 
 def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: str, unsubscribe: str) -> bytes:
@@ -97,7 +139,7 @@ def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: s
             f"To: {address(to)}\r\n".encode() if to else b"To: undisclosed-recipients:;\r\n",
             _subject(join(frame.subject, values)),
             _line("Message-ID", f"<{_visible('message id', message_id[1:-1])}>"),
-            _unsubscribe(unsubscribe),
+            _unsubscribe(unsubscribe, frame.mailto),
             b'Content-Type: multipart/alternative;\r\n boundary="',
             boundary,
             b'"\r\n\r\n--',
@@ -115,23 +157,51 @@ def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: s
     )
 
 
-class _Named(Protocol):
+class _Workspace(Protocol):
     @property
     def name(self) -> str:
         """The newsletter's name."""
 
+    @property
+    def unsubscribe_email(self) -> str:
+        """Where people may write to leave."""
 
-def edition_message(edition: Edition, config: _Named, values: Sequence[str]) -> bytes:
+    @property
+    def feedback_id(self) -> str:
+        """The sender id of ``Feedback-ID``."""
+
+
+class _Built(NamedTuple):
+    """An edition as ``frame`` wants it."""
+
+    tag: str
+    sender: Mailbox
+    reply_to: Mailbox | None
+    list_name: str
+    date: dt.datetime
+    subject: Template
+    html: Template
+    text: Template
+    unsubscribe_email: str
+    feedback_id: str
+
+
+def edition_message(edition: Edition, config: _Workspace, values: Sequence[str]) -> bytes:
     """``email.eml`` of a build: addressed to nobody, dated as the issue is, the same at each build."""
     variant = edition.variants[0]
     shared = frame(
-        sender=edition.sender,
-        reply_to=edition.reply_to,
-        date=edition.date,
-        list_name=config.name,
-        subject=variant.subject,
-        html=variant.html,
-        text=variant.text,
+        _Built(
+            tag=edition.slug,
+            sender=edition.sender,
+            reply_to=edition.reply_to,
+            list_name=config.name,
+            date=edition.date,
+            subject=variant.subject,
+            html=variant.html,
+            text=variant.text,
+            unsubscribe_email=config.unsubscribe_email,
+            feedback_id=config.feedback_id,
+        )
     )
     digest = hashlib.sha256(f"{edition.issue_id}:{shared.boundary.decode()}".encode()).hexdigest()[:32]
     message_id = f"<{digest}@{_domain(edition.sender.domain)}>"
@@ -236,11 +306,42 @@ def _line(name: str, value: str) -> bytes:
     return f"{name}:{space}{value}\r\n".encode("ascii")
 
 
-def _unsubscribe(url: str) -> bytes:
-    if not url:
+def mailto(where: str) -> str:
+    """The ``mailto:`` of ``List-Unsubscribe`` (RFC 2369 §3.2), or an empty string."""
+    from urllib.parse import quote
+
+    return f"mailto:{quote(address(where), safe='@')}?subject=unsubscribe" if where else ""
+
+
+def visible_link(url: str) -> None:
+    """Raise ``CannotRender`` when an unsubscribe link may not stand in a header; an empty one may."""
+    if url:
+        _visible("unsubscribe link", url)
+
+
+def list_unsubscribe(url: str, mailto: str) -> str:
+    """The value of ``List-Unsubscribe``: the page first, then the address; either may be empty."""
+    return ", ".join(f"<{each}>" for each in (url, mailto) if each)
+
+
+def _unsubscribe(url: str, mailto: str) -> bytes:
+    visible_link(url)
+    wheres = [f"<{each}>" for each in (url, mailto) if each]
+    if not wheres:
         return b""
-    line = _line("List-Unsubscribe", f"<{_visible('unsubscribe link', url)}>")
-    return line + _ONE_CLICK if url.startswith("https://") else line
+    first = _line("List-Unsubscribe", wheres[0] + "," * (len(wheres) > 1))
+    line = first + b"".join(f" {each}\r\n".encode() for each in wheres[1:])
+    return line + _line("List-Unsubscribe-Post", ONE_CLICK) if url.startswith("https://") else line
+
+
+def feedback_id(tag: str, sender: str) -> str:
+    """The value of ``Feedback-ID``: four fields, the sender's last (Gmail Help 6254652, 2026-11-22)."""
+    return f"{plain(tag, 60)}:issue:newsletter:{sender}"
+
+
+def plain(text: str, most: int = 120) -> str:
+    """``text`` as ASCII letters, digits, ``_`` and ``-``: what tags may be made of everywhere."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:most].strip("-") or "issue"
 
 
 def _subject(text: str) -> bytes:
@@ -254,6 +355,21 @@ def _subject(text: str) -> bytes:
 def _mailbox(header: str, mailbox: Mailbox) -> str:
     where = address(mailbox.address)
     return _after(_phrase(header, mailbox.name), f"<{where}>") if mailbox.name else f"{header}: {where}\r\n"
+
+
+def unfolded(line: str) -> str:
+    """The value of a header line on one line, for an API that folds by itself."""
+    return line.partition(":")[2].replace("\r\n", "").strip()
+
+
+def sender_value(sender: Mailbox) -> str:
+    """A mailbox in ASCII: its name as it is, in quotes, or as encoded words (RFC 2047)."""
+    return unfolded(_mailbox("From", sender))
+
+
+def list_id(name: str, sender: Mailbox) -> str:
+    """The value of ``List-Id`` (RFC 2919), the same for every issue."""
+    return unfolded(_list_id(name, sender))
 
 
 def _list_id(name: str, sender: Mailbox) -> str:

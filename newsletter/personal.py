@@ -176,6 +176,11 @@ _ESCAPE: Mapping[str, Callable[[str], str]] = {
 }
 
 
+def escaper(context: Context) -> Callable[[str], str]:
+    """How a value is written in ``context``; for a header it raises ``CannotRender`` when it may not stand there."""
+    return _ESCAPE[context]
+
+
 def join(template: Template, values: Sequence[str]) -> str:
     """One person's text: ``values[i]`` is the evaluated value of field ``i``."""
     if len(template) == 1 and isinstance(template[0], str):

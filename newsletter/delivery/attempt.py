@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from newsletter.delivery.claims import Claim
     from newsletter.delivery.desk import Job, Streaks
-    from newsletter.providers.base import Payload, Verdict
+    from newsletter.providers.base import Answer, Payload, Verdict
 
 _UNKNOWNS = 2
 """Answers in a row that say nothing before the send is held: an outage must not turn the list into doubt."""
@@ -26,14 +26,25 @@ _UNKNOWNS = 2
 _TRIES = 5
 """Calls in a row that come to nothing before the send is held."""
 
+_REFUSALS = 5
+"""Calls in a row that are refused whole before the send is held."""
+
 _LONGEST_WAIT = claims.LONGEST_WAIT.total_seconds()
 
 
 def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     """Take one batch through; raises ``Lost`` when somebody else has it meanwhile."""
     messages, unfit = job.writer.messages(job.frozen.variant(claim.variant), claim.members)
-    payload = job.provider.prepare(job.letters[claim.variant], messages)
+    payload = job.provider.prepare(job.letters[claim.variant], messages, job.batch_name(claim.held.batch))
     failed = (*unfit, *payload.failed)
+    if payload.split and claim.key is None:
+        why = "its messages need calls of their own"
+        _record(
+            job,
+            claim,
+            lambda c, at: ledger.split(c, claim.held, at, why, payload.split, expect="claimed", failed=failed),
+        )
+        return
     if claim.key is None and not payload.count:
         _record(job, claim, lambda c, at: ledger.skip(c, claim.held, at, "none of its messages can be made", failed))
         return
@@ -53,12 +64,10 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     except Unknown as error:
         _unknown(job, streaks, claim, error)
     except Refused as error:
-        streaks.good()
-        why = error.reason
-        _record(job, claim, lambda c, at: ledger.refuse(c, claim.held, at, why))
+        _refused(job, streaks, claim, error, [message.person for message in messages])
     else:
         streaks.good()
-        _record(job, claim, lambda c, at: ledger.accept(c, claim.held, at, answer))
+        _record(job, claim, lambda c, at: _accepted(c, job, claim, at, answer))
 
 
 def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], object]) -> None:
@@ -71,17 +80,47 @@ def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], 
     patiently(job.tools, claim.lease_until, once)
 
 
+def _accepted(connection: Connection, job: Job, claim: Claim, at: dt.datetime, answer: Answer) -> None:
+    ledger.accept(connection, claim.held, at, answer)
+    if answer.wait:
+        rate.hold(connection, job.provider.account, at, min(answer.wait, _LONGEST_WAIT))
+
+
+def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: list[int]) -> None:
+    """A verdict: on everybody in the call, or on one of them, for whom the call is cut in two.
+
+    When call after call is refused whole, the reason lies elsewhere, and the send is held before the list is used up.
+    """
+    why = error.reason
+    if error.divisible and len(people) > 1 and not claim.held.doubt:
+        half = len(people) // 2
+        groups = (people[:half], people[half:])
+        _record(job, claim, lambda c, at: ledger.split(c, claim.held, at, why, groups))
+        return
+    many = streaks.add_refused() >= _REFUSALS
+
+    def settle(connection: Connection, at: dt.datetime) -> None:
+        ledger.refuse(connection, claim.held, at, why)
+        if many:
+            control.pause_for_fault(connection, job.send_id, Fault.CONFIG, f"call after call is refused: {why}")
+
+    _record(job, claim, settle)
+
+
 def _wait_for_slot(job: Job) -> None:
-    per_second = job.provider.capabilities.per_second
-    if per_second:
+    per_second, account = job.provider.capabilities.per_second, job.provider.account
+    if per_second is None:
+        with job.database.read() as connection:
+            if not rate.limited(connection, account):
+                return
 
-        def book() -> float:
-            with job.database.write() as connection:
-                return rate.slot(connection, job.provider.account, per_second, job.tools.now())
+    def book() -> float:
+        with job.database.write() as connection:
+            return rate.slot(connection, account, per_second, job.tools.now())
 
-        wait = patiently(job.tools, job.tools.now() + job.tools.lease, book)
-        if wait > 0:
-            job.tools.sleep(wait)
+    wait = patiently(job.tools, job.tools.now() + job.tools.lease, book)
+    if wait > 0:
+        job.tools.sleep(wait)
 
 
 def _ready(job: Job, claim: Claim, payload: Payload, failed: Iterable[Verdict]) -> tuple[str, Claim] | None:
@@ -124,13 +163,20 @@ def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:
         fault = Fault.UNAVAILABLE if error.retry_after is None else Fault.LATER
 
     def settle(connection: Connection, at: dt.datetime) -> None:
-        ledger.put_back(connection, claim.held, at, error.reason, at + dt.timedelta(seconds=wait))
+        ledger.put_back(connection, claim.held, at, error.reason, at + dt.timedelta(seconds=min(wait, _LONGEST_WAIT)))
         if error.retry_after is not None:
             rate.slow_down(connection, job.provider.account, at, min(error.retry_after, _LONGEST_WAIT))
         if fault is not None:
-            control.pause_for_fault(connection, job.send_id, fault, error.reason)
+            control.pause_for_fault(connection, job.send_id, fault, _with_time(error, at))
 
     _record(job, claim, settle)
+
+
+def _with_time(error: NotSent, at: dt.datetime) -> str:
+    """The reason, with the time at which it may go on when the provider names one."""
+    if error.retry_after is None or error.retry_after <= _LONGEST_WAIT:
+        return error.reason
+    return f"{error.reason}; it may go on at {at + dt.timedelta(seconds=error.retry_after):%Y-%m-%d %H:%M} UTC"
 
 
 def _unknown(job: Job, streaks: Streaks, claim: Claim, error: Unknown) -> None:
@@ -139,10 +185,11 @@ def _unknown(job: Job, streaks: Streaks, claim: Claim, error: Unknown) -> None:
     unknowns = streaks.add_unknown()
     if fault is None and unknowns >= _UNKNOWNS:
         fault = Fault.UNAVAILABLE
-    wait = dt.timedelta(seconds=_backoff(job, unknowns))
+    named = min(error.retry_after or 0.0, _LONGEST_WAIT)
+    wait = dt.timedelta(seconds=max(_backoff(job, unknowns), named))
 
     def settle(connection: Connection, at: dt.datetime) -> None:
-        if job.provider.capabilities.idempotent:
+        if job.provider.capabilities.idempotent and not error.final:
             ledger.unknown(connection, claim.held, at, error.reason, at + wait)
         else:
             ledger.doubt(connection, claim.held, at, error.reason)

@@ -62,6 +62,12 @@ class Job:
     writer: Writer
     letters: Mapping[str, Letter]
     tools: Tools
+    label: str
+    """Tells this ledger's batches from all others, in the metadata that providers give back."""
+
+    def batch_name(self, batch: int) -> str:
+        """A batch's name outside this house."""
+        return f"{self.label}-{batch}"
 
 
 def job(database: Database, send_id: int, provider: Provider, links: Links, tools: Tools) -> Job:
@@ -77,6 +83,7 @@ def job(database: Database, send_id: int, provider: Provider, links: Links, tool
             raise Blocked(message, hint="Set the provider back to the one it began with.")
         frozen = start.content_of(connection, made.content_sha)
         tag = start.tag(connection, made)
+    instance = database.instance()
     return Job(
         database=database,
         send_id=send_id,
@@ -84,9 +91,10 @@ def job(database: Database, send_id: int, provider: Provider, links: Links, tool
         locks=database.path.parent / "locks",
         provider=provider,
         frozen=frozen,
-        writer=Writer(frozen, links, send_id, f"{database.instance()}:{send_id}"),
+        writer=Writer(frozen, links, send_id, f"{instance}:{send_id}", ids=provider.capabilities.message_id),
         letters={each.key: frozen.letter(each.key, tag, made.created_at) for each in frozen.variants},
         tools=tools,
+        label=instance[:8],
     )
 
 
@@ -107,13 +115,21 @@ class Streaks:
 
     unknown: int = 0
     not_sent: int = 0
+    refused: int = 0
     broken: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def good(self) -> None:
-        """Count an answer that settles a batch."""
+        """Count an acceptance."""
+        with self._lock:
+            self.unknown = self.not_sent = self.refused = 0
+
+    def add_refused(self) -> int:
+        """Count a refusal of a whole call, which is an answer all the same; how many in a row."""
         with self._lock:
             self.unknown = self.not_sent = 0
+            self.refused += 1
+            return self.refused
 
     def add_unknown(self) -> int:
         """Count an answer that says nothing; how many in a row."""

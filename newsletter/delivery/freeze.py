@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from newsletter.links import fingerprint
 from newsletter.model import Edition, Field, Filter, Mailbox, Picture, Place, Slot, Template, Variant
@@ -18,7 +18,9 @@ from newsletter.providers.base import Letter
 if TYPE_CHECKING:
     import datetime as dt
 
-_VERSION = 1
+_VERSION = 2
+_READABLE = (1, 2)
+"""Version 1 had no header that lets people write to leave, and no sender id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Frozen:
     fields: tuple[Field, ...]
     variants: tuple[Variant, ...] = field(repr=False)
     pictures: tuple[Picture, ...] = field(repr=False)
+    unsubscribe_email: str = ""
+    feedback_id: str = ""
 
     def variant(self, key: str) -> Variant:
         """The variant that a batch names."""
@@ -50,11 +54,29 @@ class Frozen:
             html=variant.html,
             text=variant.text,
             pictures=self.pictures,
+            unsubscribe_email=self.unsubscribe_email,
+            feedback_id=self.feedback_id,
         )
 
 
-def of_edition(edition: Edition, list_name: str) -> Frozen:
-    """The part of ``edition`` that readers get, under the newsletter's name; equal fields become one."""
+class Masthead(Protocol):
+    """What the workspace's configuration puts into the headers of every mail."""
+
+    @property
+    def name(self) -> str:
+        """The newsletter's name."""
+
+    @property
+    def unsubscribe_email(self) -> str:
+        """Where people may write to leave."""
+
+    @property
+    def feedback_id(self) -> str:
+        """The sender id of ``Feedback-ID``, or empty."""
+
+
+def of_edition(edition: Edition, masthead: Masthead) -> Frozen:
+    """The part of ``edition`` that readers get, under the newsletter's masthead; equal fields become one."""
     bare = [Field(each.name, each.filters) for each in edition.fields]
     fields = tuple(dict.fromkeys(bare))
     number = {each: index for index, each in enumerate(fields)}
@@ -64,13 +86,15 @@ def of_edition(edition: Edition, list_name: str) -> Frozen:
 
     variants = (Variant(v.key, renumbered(v.subject), renumbered(v.html), renumbered(v.text)) for v in edition.variants)
     return Frozen(
-        list_name=list_name,
+        list_name=masthead.name,
         lang=edition.lang,
         sender=edition.sender,
         reply_to=edition.reply_to,
         fields=fields,
         variants=tuple(variants),
         pictures=tuple(_bare(picture) for picture in edition.pictures),
+        unsubscribe_email=masthead.unsubscribe_email,
+        feedback_id=masthead.feedback_id,
     )
 
 
@@ -98,6 +122,8 @@ def freeze(frozen: Frozen) -> bytes:
         "lang": frozen.lang,
         "sender": _mailbox(frozen.sender),
         "reply_to": _mailbox(frozen.reply_to) if frozen.reply_to else None,
+        "unsubscribe_email": frozen.unsubscribe_email,
+        "feedback_id": frozen.feedback_id,
         "fields": [[each.name, [[f.name, *f.args] for f in each.filters]] for each in frozen.fields],
         "variants": [
             {"key": v.key, "subject": _template(v.subject), "html": _template(v.html), "text": _template(v.text)}
@@ -119,7 +145,7 @@ def sha(frozen: Frozen) -> str:
 def thaw(data: bytes) -> Frozen:
     """The value that ``freeze`` wrote."""
     read = json.loads(data)
-    if read["version"] != _VERSION:
+    if read["version"] not in _READABLE:
         message = f"frozen content of version {read['version']}"
         raise ValueError(message)
     return Frozen(
@@ -137,6 +163,8 @@ def thaw(data: bytes) -> Frozen:
             Picture(name, base64.b64decode(raw), kind, width, height, Place(name), animated)
             for name, kind, width, height, animated, raw in read["pictures"]
         ),
+        unsubscribe_email=read.get("unsubscribe_email", ""),
+        feedback_id=read.get("feedback_id", ""),
     )
 
 
@@ -167,6 +195,8 @@ def changes(old: Frozen, new: Frozen) -> tuple[str, ...]:
         "reply-to": (old.reply_to, new.reply_to),
         "language": (old.lang, new.lang),
         "newsletter's name": (old.list_name, new.list_name),
+        "unsubscribe_email": (old.unsubscribe_email, new.unsubscribe_email),
+        "feedback_id": (old.feedback_id, new.feedback_id),
         "variants": ([v.key for v in old.variants], [v.key for v in new.variants]),
     }
     return tuple(part for part, (before, after) in parts.items() if before != after)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from newsletter.providers.base import Fault
 from newsletter.store import clock
@@ -18,7 +18,7 @@ from newsletter.store.tables import batch, delivery, event, send
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from newsletter.providers.base import Answer, Verdict
 
@@ -183,11 +183,12 @@ def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) 
         move(connection, held, "in_doubt", "accepted", at, "a late answer", **values)
     doubted = connection.execute(select(batch.c.doubt).where(batch.c.id == held.batch)).scalar_one()
     _outcomes(connection, held, "in_doubt" if doubted else "refused", answer.refused)
-    for person, given in answer.ids:
+    if answer.ids:
+        send_id = select(batch.c.send_id).where(batch.c.id == held.batch).scalar_subquery()
+        mine = (delivery.c.send_id == send_id, delivery.c.person_id == bindparam("who"))
         connection.execute(
-            update(delivery)
-            .where(delivery.c.batch_id == held.batch, delivery.c.person_id == person)
-            .values(provider_msg_id=given)
+            update(delivery).where(*mine).values(provider_msg_id=bindparam("given")),
+            [{"who": person, "given": given} for person, given in answer.ids],
         )
 
 
@@ -218,6 +219,37 @@ def unknown(connection: Connection, held: Held, at: dt.datetime, why: str, not_b
 def doubt(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
     """From sending to in doubt: it may have been accepted and cannot be made again safely."""
     move(connection, held, "sending", "in_doubt", at, why, error=why, doubt=True, **_FREE)
+
+
+def split(
+    connection: Connection,
+    held: Held,
+    at: dt.datetime,
+    why: str,
+    groups: Sequence[Sequence[int]],
+    *,
+    expect: str = "sending",
+    failed: Iterable[Verdict] = (),
+) -> None:
+    """Cut a batch into several with keys of their own, in one step: surely nothing of it was accepted.
+
+    ``groups`` are people who have no outcome yet. Whoever has one goes along with the first group.
+    """
+    move(connection, held, expect, "split", at, why, error=why, **_FREE, **_UNTRIED)
+    _outcomes(connection, held, "failed", failed)
+    parent = connection.execute(select(batch.c.send_id, batch.c.variant).where(batch.c.id == held.batch)).one()
+    last = connection.execute(select(func.max(batch.c.seq)).where(batch.c.send_id == parent.send_id)).scalar_one()
+    children: list[int] = []
+    for seq, group in enumerate(groups, last + 1):
+        row = {"send_id": parent.send_id, "seq": seq, "parent": held.batch, "variant": parent.variant, "n": len(group)}
+        children.append(connection.execute(insert(batch).values(**row).returning(batch.c.id)).scalar_one())
+    mine = (delivery.c.send_id == parent.send_id, delivery.c.person_id == bindparam("who"))
+    connection.execute(
+        update(delivery).where(*mine).values(batch_id=bindparam("child")),
+        [{"who": who, "child": child} for child, group in zip(children, groups, strict=True) for who in group],
+    )
+    rest = connection.execute(update(delivery).where(delivery.c.batch_id == held.batch).values(batch_id=children[0]))
+    connection.execute(update(batch).where(batch.c.id == children[0]).values(n=batch.c.n + rest.rowcount))
 
 
 def _outcomes(connection: Connection, held: Held, outcome: str, verdicts: Iterable[Verdict]) -> None:

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 
 class Writer:
-    """Makes the messages of one send from its frozen content; ``name`` tells this send from all others."""
+    """Makes the messages of one send from its frozen content; ``name`` tells this send from all others.
 
-    def __init__(self, frozen: Frozen, links: Links, send_id: int, name: str) -> None:
+    Without ``ids`` no ``Message-ID`` is made, because the provider takes none.
+    """
+
+    def __init__(self, frozen: Frozen, links: Links, send_id: int, name: str, *, ids: bool = True) -> None:
         self._frozen = frozen
         self._links = links
         self._send_id = send_id
         self._name = name
+        self._ids = ids
         self._domain = address(frozen.sender.address).rpartition("@")[2]
         self._views = any(field.name == "view_url" for field in frozen.fields)
 
@@ -49,7 +53,8 @@ class Writer:
         if "=?" in subject and (reason := unsafe(subject)):
             message = f"the subject may not go out: {reason}"
             raise CannotRender(message)
-        return Message(person, to, values, self._links.message_id(self._name, person, self._domain), unsubscribe)
+        message_id = self._links.message_id(self._name, person, self._domain) if self._ids else ""
+        return Message(person, to, values, message_id, unsubscribe)
 
     def messages(
         self, variant: Variant, members: Iterable[tuple[int, str, str]]

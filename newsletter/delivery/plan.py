@@ -71,16 +71,18 @@ def make(connection: Connection | None, wish: Wish, provider: Provider, links: L
     Raises ``CannotRender`` when the part that all share cannot go out.
     """
     variant = wish.frozen.variants[0]
-    writer = Writer(wish.frozen, links, 0, "plan")
+    writer = Writer(wish.frozen, links, 0, "plan", ids=wish.capabilities.message_id)
     letter = wish.frozen.letter(variant.key, wish.slug, date)
     provider.prepare(letter, ())
     digest = Digest()
     meter = _Meter(variant)
+    counted = _Calls(wish.size)
     failed = 0
     failing: list[Failing] = []
     for part in audience(connection) if connection else ():
         digest.add(part)
         for who, to, fields in part:
+            counted.next()
             try:
                 message = writer.message(variant, who, to, fields)
             except CannotRender as error:
@@ -91,8 +93,9 @@ def make(connection: Connection | None, wish: Wish, provider: Provider, links: L
             if not meter.base:
                 meter.base = provider.prepare(letter, [message]).size - meter.personal(message)
             meter.add(message)
+            counted.add(shared=provider.shares(letter, message))
     batches = -(-digest.count // wish.size)
-    calls = digest.count - failed if wish.capabilities.personalisation == "single" else batches
+    calls = counted.calls
     rate = wish.capabilities.per_second
     return Plan(
         id=wish.plan_id(freeze.sha(wish.frozen), digest.sha),
@@ -129,6 +132,28 @@ class _Meter:
     def add(self, message: Message) -> None:
         """Count one message."""
         self.bytes += self.base + self.personal(message)
+
+
+class _Calls:
+    """Counts calls: one for each batch that has somebody to share it, and one for everybody who cannot share."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._at = 0
+        self._shared = -1
+        self.calls = 0
+
+    def next(self) -> None:
+        """Go on to the next recipient."""
+        self._at += 1
+
+    def add(self, *, shared: bool) -> None:
+        """Count this recipient's message."""
+        mine = (self._at - 1) // self._size
+        if not shared or mine != self._shared:
+            self.calls += 1
+        if shared:
+            self._shared = mine
 
 
 def _left_out(connection: Connection | None, failed: int) -> tuple[tuple[str, int], ...]:

@@ -2,7 +2,7 @@
 
 A provider is two pure steps and one that acts. ``prepare`` turns a batch into the very bytes of
 one call, so that delivery can record their hash before anything leaves; ``submit`` makes the call
-and translates the answer. Retries, rates and records are delivery's; a provider never retries.
+and translates the answer. A provider never retries: ``newsletter.providers.wrappers`` and delivery do.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from newsletter.model import Mailbox, Picture, Template
 
 Personalisation = Literal["substituted", "joined", "single"]
 """Who puts the values in: the provider, we for many messages a call, or we for one message a call."""
 
+Settling = Literal["key", "search", "operator"]
+"""How a call whose answer was lost is settled: made again with its key, asked for, or by the operator's word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can do, as data; the page that compares providers is made from it."""
+    """What a provider can do, as data; `newsletter providers` and ``docs/providers.md`` are made from it."""
 
     name: str
     real: bool
@@ -38,14 +41,35 @@ class Capabilities:
     key_lifetime: dt.timedelta | None = None
     """How long it remembers a key; ``None`` means for ever. Of no meaning without ``idempotent``."""
     per_second: float | None = None
-    """Calls a second, at most."""
+    """Calls a second, at most; ``None`` when it names no limit."""
     workers: int | None = None
     """Calls at the same time, at most."""
+    syntax: str = ""
+    """How a value is written where the provider substitutes."""
+    substitutes_in: tuple[str, ...] = ()
+    """The parts of a message in which it substitutes."""
+    results: Literal["recipient", "call"] = "recipient"
+    """What one answer speaks of: each recipient, or the call as a whole."""
+    settling: Settling = "operator"
+    rate_signal: str = ""
+    """How it says that calls come too fast."""
+    options_bytes: int | None = None
+    """Bytes of headers, tags and variables together, at most."""
+    message_id: bool = False
+    """Whether it takes a ``Message-ID`` for each recipient."""
+    inline_pictures: bool = False
+    """Whether pictures may be attached and shown inline (CID) in a batch."""
+    suppressions: bool = False
+    """Whether it can be asked whom it does not mail any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What all recipients of a send share; ``tag`` names the send for people: the issue's slug, or slug~2."""
+    """What all recipients of a send share; ``tag`` names the send for people: the issue's slug, or slug~2.
+
+    ``unsubscribe_email`` is where people may write to leave, ``feedback_id`` the sender id of ``Feedback-ID``;
+    either may be empty.
+    """
 
     tag: str
     sender: Mailbox
@@ -56,6 +80,8 @@ class Letter:
     html: Template = field(repr=False)
     text: Template = field(repr=False)
     pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    unsubscribe_email: str = ""
+    feedback_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +89,7 @@ class Message:
     """One recipient: ``values[i]`` is the evaluated value of merge field ``i``.
 
     ``person`` is the ledger's number and means nothing to a provider; ``message_id`` stands in its
-    angle brackets; ``unsubscribe`` is the URL for the header.
+    angle brackets, and is empty where the provider takes none; ``unsubscribe`` is the URL for the header.
     """
 
     person: int
@@ -86,6 +112,8 @@ class Payload:
     """One call, ready: ``sha`` covers all that readers would get, ``body`` is the provider's own business.
 
     ``count`` messages of ``size`` bytes in all; ``failed`` could not be made and are not among them.
+    ``split`` is not empty when the messages cannot share one call: it names the people of each call to
+    make instead, and this payload may not be submitted.
     """
 
     sha: str
@@ -93,15 +121,39 @@ class Payload:
     count: int
     size: int
     failed: tuple[Verdict, ...] = ()
+    split: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The call was accepted, apart from ``refused``; ``ids`` are the provider's own for each person, if any."""
+    """The call was accepted, apart from ``refused``; ``ids`` are the provider's own for each person, if any.
+
+    ``wait`` is how many seconds the provider wants no further call.
+    """
 
     ref: str = ""
     refused: tuple[Verdict, ...] = ()
     ids: tuple[tuple[int, str], ...] = ()
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A batch whose answer was lost: its id as ``prepare`` was given it, when it was tried, and some of its people."""
+
+    batch: str
+    since: dt.datetime
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Somebody whom the provider does not mail any more, since when and why; times are aware."""
+
+    address: str
+    status: Literal["unsubscribed", "bounced", "complained"]
+    at: dt.datetime | None
+    reason: str
 
 
 class Fault(IntEnum):
@@ -135,18 +187,30 @@ class NotSent(ProviderError):
 
 
 class Refused(ProviderError):
-    """The provider's verdict on this content or on all these recipients; making the call again changes nothing."""
+    """The provider's verdict on this content or on these recipients; making the call again changes nothing.
+
+    ``divisible`` when the whole call was refused for some of its members: in smaller calls the others may go.
+    """
+
+    def __init__(self, reason: str, *, divisible: bool = False) -> None:
+        super().__init__(reason)
+        self.divisible = divisible
 
 
 class Unknown(ProviderError):
     """Nobody knows whether the call was accepted: time-out, reset, an answer that cannot be read.
 
-    With a ``fault`` the send is paused at once.
+    With a ``fault`` the send is paused at once. ``final`` when the same call with the same key would
+    not tell either. ``retry_after`` is in seconds, when the provider names a time.
     """
 
-    def __init__(self, reason: str, *, fault: Fault | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: float | None = None, fault: Fault | None = None, final: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.retry_after = retry_after
         self.fault = fault
+        self.final = final
 
 
 class Provider(Protocol):
@@ -160,10 +224,14 @@ class Provider(Protocol):
     def account(self) -> str:
         """Whose quota and rate are used, without any secret."""
 
-    def prepare(self, letter: Letter, messages: Sequence[Message]) -> Payload:
+    def shares(self, letter: Letter, message: Message) -> bool:
+        """Whether this message may share a call with others; pure."""
+
+    def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         """One call's bytes; pure: the same arguments give the same ``sha``.
 
-        A message that cannot be made is named in ``failed`` and stops none of the others.
+        ``batch`` goes along as metadata, for ``find`` and for events. A message that cannot be made is
+        named in ``failed`` and stops none of the others.
         """
 
     def submit(self, payload: Payload, key: str) -> Answer:
@@ -173,6 +241,15 @@ class Provider(Protocol):
         any number of times within ``key_lifetime``, after any crash, and is accepted once. Raises
         ``NotSent``, ``Refused`` or ``Unknown``, and nothing else that the outside world can cause.
         """
+
+    def find(self, sought: Sought) -> Answer | None:
+        """The acceptance of a call whose answer was lost; ``None`` when it cannot be found, which proves nothing.
+
+        May be repeated. Raises as ``submit`` does.
+        """
+
+    def suppressions(self) -> Iterator[Suppressed]:
+        """Everybody whom the provider does not mail any more, where it can be asked; raises as ``submit`` does."""
 
     def close(self) -> None:
         """Give connections back; afterwards nothing may be submitted."""

@@ -9,19 +9,12 @@
         <tag>/.part/<key>.<random>/    a batch being written
 
 A file's name derives from the idempotency key and the person, so that a batch written again takes
-the same names. All files of a batch are written in ``.part`` first and renamed when each of them is
-complete: a full disk leaves none of them, a kill leaves names that the replay fills in. Files are
-not flushed to the platter one by one: they survive any death of the process, not that of the machine.
+the same names; ``newsletter.providers.spool`` says how.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
-import secrets
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +22,7 @@ from newsletter.errors import Unwritable
 from newsletter.files import make_folder, write
 from newsletter.mime import frame, message_bytes
 from newsletter.personal import CannotRender, join
+from newsletter.providers import spool
 from newsletter.providers.base import Answer, Capabilities, Fault, Letter, Message, NotSent, Payload, Unknown, Verdict
 
 if TYPE_CHECKING:
@@ -36,10 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from newsletter.mime import Frame
+    from newsletter.providers.base import Sought, Suppressed
 
 IMAGES = "images"
-INDEX = ".index"
-_PART = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +57,18 @@ class Outbox:
 
     def __init__(self, folder: Path, *, batch: int = 100) -> None:
         self.folder = folder
-        self.capabilities = Capabilities(
-            name="outbox", real=False, batch_max=batch, batch_bytes=None, personalisation="joined", idempotent=True
-        )
+        self.capabilities = capabilities(batch)
         self.account = "outbox"
         self._framed: tuple[Letter, Frame] | None = None
 
-    def prepare(self, letter: Letter, messages: Sequence[Message]) -> Payload:
+    def shares(self, letter: Letter, message: Message) -> bool:
+        """Any message may stand beside others."""
+        del letter, message
+        return True
+
+    def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         """Build the messages; those that cannot be built are ``failed``."""
+        del batch
         framed = self._frame(letter)
         made: list[_File] = []
         failed: list[Verdict] = []
@@ -99,16 +96,23 @@ class Outbox:
         body: _Files = payload.body
         folder = self.folder / body.letter.tag
         try:
-            with _part(folder, key) as part:
-                for file in body.files:
-                    _write(part / _unfinished(file.name(key)), file.data)
-                index = part / f"{key}.jsonl"
-                _write(index, _index(body.files, key))
+            with spool.part(folder, key) as part:
+                files = [spool.File(file.name(key), file.to, file.subject, file.data) for file in body.files]
+                spool.fill(part, key, files)
                 self._pictures(body.letter)
-                _publish(part, folder, [file.name(key) for file in body.files], index)
+                _publish(part, folder, key, files)
         except (OSError, Unwritable) as error:
             raise NotSent(_why(folder, error), fault=Fault.DISK) from error
         return Answer(ref=body.letter.tag)
+
+    def find(self, sought: Sought) -> Answer | None:
+        """Never needed: the same batch with the same key is the same files."""
+        del sought
+        return None
+
+    def suppressions(self) -> Iterator[Suppressed]:
+        """It mails whomever it is told to."""
+        return iter(())
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -118,15 +122,7 @@ class Outbox:
         kept = self._framed
         if kept is not None and kept[0] is letter:
             return kept[1]
-        made = frame(
-            sender=letter.sender,
-            reply_to=letter.reply_to,
-            date=letter.date,
-            list_name=letter.list_name,
-            subject=letter.subject,
-            html=letter.html,
-            text=letter.text,
-        )
+        made = frame(letter)
         self._framed = (letter, made)
         return made
 
@@ -138,50 +134,25 @@ class Outbox:
             write(self.folder / IMAGES / picture.name, picture.data)
 
 
-@contextlib.contextmanager
-def _part(folder: Path, key: str) -> Iterator[Path]:
-    """A fresh folder for one attempt, gone afterwards; what killed attempts with this key left goes with it."""
-    parts = folder / _PART
-    make_folder(parts)
-    (folder / INDEX).mkdir(exist_ok=True)
-    for left in parts.glob(f"{key}.*"):
-        shutil.rmtree(left, ignore_errors=True)
-    part = parts / f"{key}.{secrets.token_hex(4)}"
-    part.mkdir()
+def capabilities(batch: int = 100) -> Capabilities:
+    """What the outbox can do."""
+    return Capabilities(
+        name="outbox",
+        real=False,
+        batch_max=batch,
+        batch_bytes=None,
+        personalisation="joined",
+        idempotent=True,
+        settling="key",
+        message_id=True,
+    )
+
+
+def _publish(part: Path, folder: Path, key: str, files: Sequence[spool.File]) -> None:
     try:
-        yield part
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _unfinished(name: str) -> str:
-    """A name that nobody who looks for messages takes for one: a killed attempt leaves such files."""
-    return f"{name}.part"
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(descriptor, left) :]
-    finally:
-        os.close(descriptor)
-
-
-def _publish(part: Path, folder: Path, names: list[str], index: Path) -> None:
-    """Give every complete file its name; from the first one on, the batch counts as possibly accepted."""
-    try:
-        for name in names:
-            os.rename(part / _unfinished(name), folder / name)  # noqa: PTH104 - twice as fast, and it is done for every message
-        index.rename(folder / INDEX / index.name)
+        spool.publish(part, folder, key, files)
     except OSError as error:
         raise Unknown(_why(folder, error), fault=Fault.DISK) from error
-
-
-def _index(files: Sequence[_File], key: str) -> bytes:
-    lines = ({"file": file.name(key), "to": file.to, "subject": file.subject} for file in files)
-    return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
 
 
 def _why(folder: Path, error: OSError | Unwritable) -> str:

@@ -18,6 +18,8 @@ from newsletter.providers.base import (
     NotSent,
     Payload,
     Refused,
+    Sought,
+    Suppressed,
     Unknown,
     Verdict,
 )
@@ -93,6 +95,7 @@ class Fake:
             batch_bytes=None,
             personalisation="joined",
             idempotent=model != "no keys",
+            message_id=True,
             key_lifetime=LIFETIME if model == "keys for 30 min" else None,
         )
         self.account = "fake"
@@ -100,8 +103,23 @@ class Fake:
         self._fault = fault
         self._points = points or Points()
 
-    def prepare(self, letter: Letter, messages: Sequence[Message]) -> Payload:
+    def shares(self, letter: Letter, message: Message) -> bool:
+        """Everybody shares, unless it takes one message a call."""
+        del letter, message
+        return self.capabilities.personalisation != "single"
+
+    def find(self, sought: Sought) -> Answer | None:
+        """Nothing can be searched for."""
+        del sought
+        return None
+
+    def suppressions(self) -> Iterator[Suppressed]:
+        """Nobody."""
+        return iter(())
+
+    def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         """All that readers would get, hashed."""
+        del batch
         sha = hashlib.sha256(repr((letter.tag, letter.html, messages)).encode()).hexdigest()
         return Payload(sha, tuple(message.person for message in messages), len(messages), 100 * len(messages))
 

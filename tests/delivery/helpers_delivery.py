@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import insert, update
 
@@ -43,6 +43,17 @@ HTML: Template = (
     Slot(1, "link"),
     '">off</a>\n',
 )
+
+
+class Masthead(NamedTuple):
+    """What the configuration says of the newsletter."""
+
+    name: str = "The Test Letter"
+    unsubscribe_email: str = "leave@example.org"
+    feedback_id: str = ""
+
+
+MASTHEAD = Masthead()
 
 
 def edition(*, html: Template = HTML, subject: Template = SUBJECT, text: Template = TEXT, **changes: Any) -> Edition:
@@ -124,7 +135,7 @@ class Clock:
 def wish(provider: Provider, made: Edition | None = None, *, batch: int = 4, kind: str = "issue") -> Wish:
     """What is to be sent."""
     made = made or edition()
-    frozen = freeze.of_edition(made, "The Test Letter")
+    frozen = freeze.of_edition(made, MASTHEAD)
     return Wish(made.issue_id, made.slug, kind, frozen, provider.capabilities, provider.account, batch, "tester")
 
 

@@ -275,10 +275,10 @@ def test_a_cancel_between_claim_and_intent_sends_nothing(ledger_db: Database, tr
     made = begin(ledger_db, fake)
     whole = fake.prepare
 
-    def cancel(letter: Letter, messages: Sequence[Message]) -> Payload:
+    def cancel(letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         with ledger_db.write() as connection:
             control.cancel(connection, made.id, NOW)
-        return whole(letter, messages)
+        return whole(letter, messages, batch)
 
     fake.prepare = cancel  # type: ignore[method-assign]
     end = work_on(ledger_db, made, fake, clock)
@@ -404,11 +404,11 @@ def test_a_key_that_is_outlived_by_a_wait_is_not_used(
     sleeping = [False]
     prepare = fake.prepare
 
-    def sleep_in_between(letter: Letter, messages: Sequence[Message]) -> Payload:
+    def sleep_in_between(letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         if truth.calls:
             clock.sleep(asleep.total_seconds())
             sleeping[0] = True
-        return prepare(letter, messages)
+        return prepare(letter, messages, batch)
 
     fake.prepare = sleep_in_between  # type: ignore[method-assign]
     end = work_on(ledger_db, made, fake, clock)

@@ -16,6 +16,7 @@ from newsletter.headers import unsafe
 from newsletter.mime import WIDTH, Frame, address, edition_message, frame, message_bytes
 from newsletter.model import Edition, Field, Mailbox, Slot, Template, Variant
 from newsletter.personal import CannotRender, join
+from newsletter.providers.base import Letter
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -57,10 +58,23 @@ def framed(
     sender: Mailbox = SENDER,
     reply_to: Mailbox | None = None,
     list_name: str = "The Test Letter",
+    unsubscribe_email: str = "",
+    feedback_id: str = "",
 ) -> Frame:
     """A frame around one merge field."""
     return frame(
-        sender=sender, reply_to=reply_to, date=DATE, list_name=list_name, subject=subject, html=html, text=text
+        Letter(
+            tag="2026-11-23-hello",
+            sender=sender,
+            reply_to=reply_to,
+            date=DATE,
+            list_name=list_name,
+            subject=subject,
+            html=html,
+            text=text,
+            unsubscribe_email=unsubscribe_email,
+            feedback_id=feedback_id,
+        )
     )
 
 
@@ -262,6 +276,8 @@ def test_an_edition_is_written_without_a_reader() -> None:
 
     class Named:
         name = "The Test Letter"
+        unsubscribe_email = "leave@example.org"
+        feedback_id = ""
 
     made = Edition(
         issue_id="hello-0001",
@@ -286,5 +302,6 @@ def test_an_edition_is_written_without_a_reader() -> None:
     assert message["To"] == "undisclosed-recipients:;"
     assert message["Date"] == "Mon, 23 Nov 2026 08:00:00 +0000"
     assert message["Subject"] == "Hi there"
-    assert message["List-Unsubscribe"] == "<https://letters.example.org/u/example>"
+    leave = "<https://letters.example.org/u/example>, <mailto:leave@example.org?subject=unsubscribe>"
+    assert message["List-Unsubscribe"].strip() == leave
     assert raw == edition_message(made, Named(), values)

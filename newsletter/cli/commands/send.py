@@ -112,7 +112,7 @@ def _go_on(errand: Errand, made: Send) -> int:
         state = "was cancelled" if made.state == "cancelled" else "is paused"
         message = f"{made.slug} {state}"
         raise Blocked(message, hint=f"To go on: newsletter resume {made.slug}")
-    sending.refuse_changed(errand.database, made, of_edition(errand.edition, errand.config.name))
+    sending.refuse_changed(errand.database, made, of_edition(errand.edition, errand.config))
     if made.state == "paused":
         with errand.database.write() as connection:
             control.take_up(connection, made.id, utcnow())

@@ -108,7 +108,7 @@ def resume(call: Call, issue: str | None, *, frozen: bool, yes: bool) -> int:
         sending.fit(config, database, config.root / config.issues / made.slug)
         if not frozen:
             edition = wiring.edition(config, wiring.issue_folder(config, issue))
-            sending.refuse_changed(database, made, of_edition(edition, config.name))
+            sending.refuse_changed(database, made, of_edition(edition, config))
         with database.read() as connection:
             people = summary.status(connection, made.id).people
         if not yes:

@@ -1,0 +1,208 @@
+"""The HTTP edge: one call, its answer as plain values, and httpx's errors as ours.
+
+The only file that knows what an error of httpx means for a call: ``NEVER_LEFT`` are those that come before a
+whole request can have arrived, everything else leaves doubt. Redirects are never followed, and no key reaches a
+message: the URL stands in none, and credentials travel in headers that only httpx sees.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from newsletter import __version__
+from newsletter.providers.base import Fault, NotSent, ProviderError, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+CONNECT_SECONDS = 10.0
+DEADLINE_SECONDS = 240.0
+"""The whole of a call; shorter than the lease of a batch."""
+
+ANSWER_BYTES = 8 << 20
+"""More than this is no answer of a mail API."""
+
+PIECE = 1 << 20
+"""Bodies go out in pieces of about this size: one body of 26 MB stays alive in httpx's reference cycles."""
+
+NEVER_LEFT: tuple[type[Exception], ...] = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+"""Raised before a whole request can have reached the server, https://www.python-httpx.org/exceptions/ (2026-11-25)."""
+
+IN_DOUBT: tuple[type[Exception], ...] = (
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.CloseError,
+    httpx.RemoteProtocolError,
+    httpx.DecodingError,
+    httpx.TooManyRedirects,
+)
+"""Raised when a request, or enough of it, may have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call: ``path`` below the base URL with its query, and the body in pieces."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Sequence[bytes] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; header names in lower case, ``at`` is when it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    at: dt.datetime
+
+
+class Http:
+    """Calls to one API; a client of its own for each thread, because a shared pool is scanned at every call."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        headers: Mapping[str, str],
+        transport: httpx.BaseTransport | None = None,
+        deadline: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
+        self._headers = {"user-agent": f"newsletter/{__version__}", "accept": "application/json", **headers}
+        self._transport = transport
+        self._deadline = deadline
+        self._mine = threading.local()
+        self._all: list[httpx.Client] = []
+        self._lock = threading.Lock()
+
+    @property
+    def host(self) -> str:
+        """Where calls go, for messages."""
+        parts = urlsplit(self._base)
+        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+    def call(self, request: Request) -> Response:
+        """Make one call.
+
+        Raises ``NotSent`` when it surely did not arrive, ``Unknown`` when it may have; any answer at all, of
+        whatever status, is returned.
+        """
+        length = sum(map(len, request.body))
+        sized = {"content-length": str(length)} if request.body else {}
+        until = time.monotonic() + self._deadline
+        try:
+            with self._client().stream(
+                request.method,
+                f"{self._base}{request.path}",
+                headers={**request.headers, **sized},
+                content=_pieces(request.body) if request.body else None,
+            ) as answer:
+                body = _read(answer, until)
+                names = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status_code, names, body, dt.datetime.now(dt.UTC))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise translated(error, self.host) from error
+
+    def _client(self) -> httpx.Client:
+        client: httpx.Client | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = httpx.Client(
+                headers=self._headers,
+                timeout=self._timeout,
+                transport=self._transport,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0),
+            )
+            self._mine.client = client
+            with self._lock:
+                self._all.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close every thread's connections."""
+        with self._lock:
+            for client in self._all:
+                client.close()
+            self._all.clear()
+        self._mine = threading.local()
+
+
+def translated(error: Exception, host: str) -> ProviderError:
+    """What an error of httpx means for a call."""
+    said = _said(error)
+    if isinstance(error, NEVER_LEFT):
+        lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
+        return NotSent(f"{host} cannot be reached: {said}", fault=Fault.CONFIG if lasting else None)
+    return Unknown(f"the connection to {host} broke before its answer: {said}")
+
+
+def _said(error: Exception) -> str:
+    """The error's kind in words; its text may hold a URL, so only the system's own reason is passed on."""
+    kinds: dict[type[Exception], str] = {
+        httpx.ConnectTimeout: "it did not answer in time",
+        httpx.ReadTimeout: "no answer in time",
+        httpx.WriteTimeout: "it took no more bytes in time",
+        httpx.RemoteProtocolError: "the answer was cut off, or is no HTTP",
+        httpx.DecodingError: "the answer could not be unpacked",
+        httpx.ProxyError: "the proxy refused",
+    }
+    if words := kinds.get(type(error)):
+        return words
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return "it was cut off"
+
+
+def _pieces(body: Sequence[bytes]) -> Iterator[bytes]:
+    """The body in pieces of about ``PIECE``: small ones joined, large ones cut."""
+    held: list[bytes] = []
+    size = 0
+    for part in body:
+        if size + len(part) > PIECE and held:
+            yield b"".join(held)
+            held, size = [], 0
+        if len(part) > 2 * PIECE:
+            yield from (part[at : at + PIECE] for at in range(0, len(part), PIECE))
+        else:
+            held.append(part)
+            size += len(part)
+    if held:
+        yield b"".join(held)
+
+
+def _read(answer: httpx.Response, until: float) -> bytes:
+    """The answer's body, unless it comes too slowly or is too long to be one."""
+    parts: list[bytes] = []
+    size = 0
+    for part in answer.iter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES or time.monotonic() > until:
+            message = "the answer did not come to an end"
+            raise httpx.ReadError(message)
+    return b"".join(parts)

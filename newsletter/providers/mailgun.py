@@ -1,0 +1,308 @@
+"""Mailgun: one body for up to 1,000 people a call, their values as recipient variables.
+
+Everything here follows Mailgun's public API description and manual as read on 2026-11-22, and reports of its
+users where they are named; nothing was tried against a live account.
+
+* A call is accepted or refused as a whole, with one id for all; one address that Mailgun cannot read refuses all.
+* There is no idempotency key, and 5xx answers have been seen whose mail went out: such a call is in doubt. The
+  events of the last days (at least three) can be searched by recipient, and carry our ``v:batch``.
+* ``%recipient.name%`` is replaced in subject, text, HTML, ``h:`` and ``v:``. Whoever has such a text among their
+  values, or an address with a character at which Mailgun has been seen to miss the variables (a ``+``,
+  mailgun.js issue 413, 2024-06), gets a call of their own without any substitution.
+* Options (``o:``, ``h:``, ``v:``) may be 16 KB together; each stands once for all, whatever the values' size.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from newsletter import mime
+from newsletter.model import Slot
+from newsletter.personal import CannotRender, escaper, join
+from newsletter.providers import calls, mailgun_answers
+from newsletter.providers.base import Answer, Capabilities, Message, Payload, Verdict
+from newsletter.providers.http import Http, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import httpx
+
+    from newsletter.config import Account
+    from newsletter.model import Template
+    from newsletter.providers.base import Letter, Sought, Suppressed
+
+NAME = "mailgun"
+BATCH_MAX = 1_000
+MESSAGE_BYTES = 25 << 20
+OPTIONS_BYTES = 16 << 10
+
+_MACRO = re.compile(r"%(?:recipient|unsubscribe|tag_unsubscribe|mailing_list)", re.IGNORECASE)
+_SEAM = re.compile(r"%[A-Za-z_.]*$")
+"""A text that ends like this may become a macro by what follows it."""
+
+_MATCHED = re.compile(r"[A-Za-z0-9._-]+@[a-z0-9.-]+")
+"""Addresses for which Mailgun surely finds the variables."""
+
+_PAGE = 300
+_Values = tuple[tuple[bytes, int, "Callable[[str], str]"], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A letter as Mailgun takes it: the form's parts before the people, and the variables' names and slots."""
+
+    head: bytes = field(repr=False)
+    options: bytes = field(repr=False)
+    variables: _Values = field(repr=False)
+    boundary: str
+    guarded: bool
+    """Whether the letter's own text holds a macro, so that nothing in it may be substituted."""
+    seams: bool
+    """Whether a value may make a macro together with the text beside it."""
+
+
+class Mailgun:
+    """One sending domain; ``account`` is the domain with the host, because quota and rate hang on both."""
+
+    def __init__(self, account: Account, key: str, transport: httpx.BaseTransport | None = None) -> None:
+        credentials = base64.b64encode(f"api:{key}".encode()).decode()
+        self._http = Http(
+            account.base_url,
+            timeout=account.timeout,
+            headers={"authorization": f"Basic {credentials}"},
+            transport=transport,
+        )
+        self._domain = account.domain
+        self._path = f"/v3/{quote(account.domain, safe='')}"
+        self._sheet = calls.Kept(compose)
+        self.capabilities = capabilities(real=not account.local, per_second=account.per_second)
+        self.account = f"{account.domain} at {self._http.host}"
+
+    def shares(self, letter: Letter, message: Message) -> bool:
+        """Whether Mailgun may put this person's values in."""
+        return substitutes(self._sheet(letter), letter, message)
+
+    def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
+        """One form for all, or one for a single person whom nothing may be substituted for."""
+        return payload(self._sheet(letter), letter, messages, batch, f"{self._path}/messages")
+
+    def submit(self, payload: Payload, key: str) -> Answer:
+        """Post the form; ``key`` means nothing to Mailgun."""
+        del key
+        call: calls.Call = payload.body
+        return mailgun_answers.accepted(self._http.call(call.request))
+
+    def find(self, sought: Sought) -> Answer | None:
+        """Look for the batch among the events of some of its people."""
+        for where in sought.to:
+            query = urlencode({"recipient": where, "begin": f"{sought.since.timestamp():.0f}", "ascending": "yes"})
+            for page in self._pages(f"{self._path}/events?{query}&limit={_PAGE}"):
+                if found := mailgun_answers.found(page, sought.batch):
+                    return found
+        return None
+
+    def suppressions(self) -> Iterator[Suppressed]:
+        """Bounces, unsubscribes and complaints of the domain, page by page."""
+        for kind in mailgun_answers.KINDS:
+            for page in self._pages(f"{self._path}/{kind}?limit=1000"):
+                yield from mailgun_answers.suppressed(page, kind)
+
+    def _pages(self, path: str) -> Iterator[list[object]]:
+        """Every page's items; the address of the next one is taken without its host, where our key must not go."""
+        seen: set[str] = set()
+        while path not in seen:
+            seen.add(path)
+            items, following = mailgun_answers.page(self._http.call(Request("GET", path)))
+            if not items:
+                return
+            yield items
+            parts = urlsplit(following)
+            if not parts.path.startswith(f"{self._path}/"):
+                return
+            path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+def capabilities(*, real: bool = True, per_second: float | None = None) -> Capabilities:
+    """What Mailgun can do."""
+    return Capabilities(
+        name=NAME,
+        real=real,
+        batch_max=BATCH_MAX,
+        batch_bytes=MESSAGE_BYTES,
+        personalisation="substituted",
+        idempotent=False,
+        per_second=per_second,
+        syntax="%recipient.name%",
+        substitutes_in=("subject", "text", "HTML", "headers", "metadata"),
+        results="call",
+        settling="search",
+        rate_signal="429, the time only in the message's words",
+        options_bytes=OPTIONS_BYTES,
+        suppressions=True,
+    )
+
+
+# -- messages to request --------------------------------------------------------------
+
+
+def compose(letter: Letter) -> Sheet:
+    """Everything that is the same for all people of a send."""
+    templates = (letter.subject, letter.text, letter.html)
+    slots = tuple(dict.fromkeys(part for template in templates for part in template if isinstance(part, Slot)))
+    names = {slot: f"s{index}" for index, slot in enumerate(slots)}
+    static = [part for template in templates for part in template if isinstance(part, str)]
+    boundary = hashlib.sha256(repr(templates).encode()).hexdigest()[:40]
+    subject, text, html = (_macros(template, names) for template in templates)
+    options = _options(letter, boundary, unsubscribe="%recipient.u%", recipient="%recipient.r%")
+    return Sheet(
+        head=_parts(boundary, _shared(letter, subject, text, html)),
+        options=options,
+        variables=tuple((f',"{names[slot]}":'.encode(), slot.field, escaper(slot.context)) for slot in slots),
+        boundary=boundary,
+        guarded=any(_MACRO.search(text) for text in (*static, letter.sender.name)),
+        seams=any(_SEAM.search(text) for text in static),
+    )
+
+
+def substitutes(sheet: Sheet, letter: Letter, message: Message) -> bool:
+    """Whether Mailgun's substitution gives this person exactly what we mean."""
+    if sheet.guarded or not _MATCHED.fullmatch(message.to):
+        return False
+    if not sheet.seams and not any("%" in value for value in message.values):
+        return True
+    templates = (letter.subject, letter.text, letter.html)
+    return not any(_MACRO.search(join(template, message.values)) for template in templates)
+
+
+def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: str, path: str) -> Payload:
+    """The call for these messages, or how they must be split."""
+    found, failed = calls.addressed(messages)
+    fit: list[tuple[str, Message]] = []
+    for where, message in found:
+        try:
+            join(letter.subject, message.values)
+            mime.visible_link(message.unsubscribe)
+        except CannotRender as error:
+            failed.append(Verdict(message.person, str(error)))
+        else:
+            fit.append((where, message))
+    alone = [each for each in fit if not substitutes(sheet, letter, each[1])]
+    if alone and len(fit) > 1:
+        odd = {message.person for _, message in alone}
+        rest = [message.person for _, message in fit if message.person not in odd]
+        return calls.apart([*([rest] if rest else []), *([person] for person in odd)], failed)
+    if not fit:
+        return calls.empty(failed)
+    parts = _single(letter, *fit[0], batch) if alone else _together(sheet, fit, batch)
+    return _made(parts, sheet.boundary, path, tuple(message.person for _, message in fit), failed)
+
+
+def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...], failed: list[Verdict]) -> Payload:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    call = calls.Call(Request("POST", path, headers, parts), people)
+    return Payload(digest.hexdigest(), call, len(people), sum(map(len, parts)), tuple(failed))
+
+
+def _together(sheet: Sheet, fit: list[tuple[str, Message]], batch: str) -> list[bytes]:
+    to = ",".join([where for where, _ in fit]).encode()
+    variables = b",".join([_variables(sheet.variables, where, message) for where, message in fit])
+    return [
+        sheet.head,
+        sheet.options,
+        _parts(sheet.boundary, _own(batch, fit)),
+        _part(sheet.boundary, "to", to),
+        _part(sheet.boundary, "recipient-variables", b"{" + variables + b"}"),
+        f"--{sheet.boundary}--\r\n".encode(),
+    ]
+
+
+def _variables(variables: _Values, where: str, message: Message) -> bytes:
+    """``"address":{"r":…,"u":…,"s0":…}``: numbers as text, values escaped for where they will stand."""
+    values = message.values
+    parts = [
+        encode_basestring(where).encode(),
+        b':{"r":"%d","u":' % message.person,
+        encode_basestring(message.unsubscribe).encode(),
+    ]
+    for name, index, escape in variables:
+        parts += (name, encode_basestring(escape(values[index])).encode())
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def _single(letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
+    """A form for one person, with nothing to substitute."""
+    values = message.values
+    texts = [join(template, values) for template in (letter.subject, letter.text, letter.html)]
+    boundary = compose(letter).boundary
+    options = _options(letter, boundary, unsubscribe=message.unsubscribe, recipient=str(message.person))
+    return [
+        _parts(boundary, _shared(letter, *texts)),
+        options,
+        _parts(boundary, [*_own(batch, [(where, message)]), ("to", where)]),
+        f"--{boundary}--\r\n".encode(),
+    ]
+
+
+def _shared(letter: Letter, subject: str, text: str, html: str) -> list[tuple[str, str]]:
+    return [
+        ("from", mime.sender_value(letter.sender)),
+        ("subject", subject),
+        ("text", text),
+        ("html", html),
+        ("o:tag", mime.plain(letter.tag)),
+        # Tracking would rewrite links and add a picture: readers would not get what was approved.
+        ("o:tracking", "no"),
+    ]
+
+
+def _options(letter: Letter, boundary: str, *, unsubscribe: str, recipient: str) -> bytes:
+    listed = mime.list_unsubscribe(unsubscribe, mime.mailto(letter.unsubscribe_email))
+    options = [
+        ("h:List-Unsubscribe", listed),
+        ("h:List-Id", mime.list_id(letter.list_name, letter.sender)),
+        ("v:recipient", recipient),
+    ]
+    if letter.reply_to:
+        options.append(("h:Reply-To", mime.sender_value(letter.reply_to)))
+    if letter.feedback_id:
+        options.append(("h:Feedback-ID", mime.feedback_id(letter.tag, letter.feedback_id)))
+    if sum(len(name) + len(value) for name, value in options) > OPTIONS_BYTES:
+        message = f"its headers are longer than the {OPTIONS_BYTES >> 10} KB that Mailgun takes"
+        raise CannotRender(message)
+    return _parts(boundary, options)
+
+
+def _own(batch: str, fit: list[tuple[str, Message]]) -> list[tuple[str, str]]:
+    """What a call says of itself; one-click is announced for https links only (RFC 8058 §3.1)."""
+    own = [("v:batch", batch)]
+    if all(message.unsubscribe.startswith("https://") for _, message in fit):
+        own.append(("h:List-Unsubscribe-Post", mime.ONE_CLICK))
+    return own
+
+
+def _macros(template: Template, names: dict[Slot, str]) -> str:
+    return "".join(part if isinstance(part, str) else f"%recipient.{names[part]}%" for part in template)
+
+
+def _parts(boundary: str, fields: Sequence[tuple[str, str]]) -> bytes:
+    return b"".join(_part(boundary, name, value.encode()) for name, value in fields)
+
+
+def _part(boundary: str, name: str, value: bytes) -> bytes:
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
+    return b"".join((head.encode(), value, b"\r\n"))
