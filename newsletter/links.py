@@ -9,9 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+# Twelve digits are more than any id has, and few enough for a database: 36**12 is below 2**63.
+_TOKEN = re.compile(r"(1([a-z])\.([0-9a-z]{1,12}(?:-[0-9a-z]{1,12}){0,3}))\.([A-Za-z0-9_-]{22})")
 
 
 def _base36(value: int) -> str:
@@ -55,14 +58,17 @@ class Links(NamedTuple):
         return f"{body}.{_signature(self.secret, body)}"
 
     def read(self, token: str, purpose: str) -> tuple[int, ...] | None:
-        """The ids in a token of this purpose, or ``None`` when it is not one of ours."""
-        body, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(_signature(self.secret, body).encode(), signature.encode("utf-8", "replace")):
-            return None
-        head, _, ids = body.partition(".")
-        if head != f"1{purpose}":
+        """The ids in a token of this purpose, or ``None`` when it is not one of ours, whatever else it is."""
+        found = _TOKEN.fullmatch(token)
+        # Also without a match a signature is made, so that the time tells nothing of why.
+        body, given, ids, signature = found.groups() if found else ("", "", "", "")
+        if not hmac.compare_digest(_signature(self.secret, body), signature) or given != purpose:
             return None
         return tuple(int(part, 36) for part in ids.split("-"))
+
+    def proof(self, instance: str) -> str:
+        """What only a server with this secret on the ledger ``instance`` can say; it reveals neither."""
+        return hmac.digest(self.secret, f"instance:{instance}".encode(), "sha256").hex()
 
 
 def fingerprint(data: bytes) -> str:

@@ -455,6 +455,29 @@ class Edition(NamedTuple):
         return places.get(key) or places[""]
 
 
+# -- an issue, as published -----------------------------------------------------------
+
+
+class Published(NamedTuple):
+    """What the index of the archive says of an issue; ``slug`` names its page for good."""
+
+    id: str
+    slug: str
+    number: str
+    title: str
+    dek: str
+    lang: str
+    date: dt.datetime
+
+
+class Page(NamedTuple):
+    """An issue's public page, and the pictures that the page and the mail point at."""
+
+    about: Published
+    html: str
+    pictures: tuple[Picture, ...]
+
+
 # -- the pre-flight -------------------------------------------------------------------
 
 

@@ -30,4 +30,19 @@ def parse(text: str) -> Address:
         reason = str(error).removesuffix(".")
         raise BadAddress(f"“{shown}” is not an address: {reason[:1].lower()}{reason[1:]}") from None
     address = f"{valid.local_part}@{valid.ascii_domain}"
-    return address, address.lower() if address.isascii() else unicodedata.normalize("NFC", address.casefold())
+    return address, folded(address)
+
+
+def folded(address: str) -> str:
+    """The key of an address that ``parse`` has read."""
+    return address.lower() if address.isascii() else unicodedata.normalize("NFC", address.casefold())
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """How the address in ``text`` may be written elsewhere: as given, as stored, folded, with a domain in any script.
+
+    Raises ``BadAddress``.
+    """
+    address, key = parse(text)
+    valid = validate_email(text, check_deliverability=False)
+    return tuple(dict.fromkeys((text, address, key, valid.normalized, f"{valid.local_part}@{valid.domain}")))

@@ -75,6 +75,24 @@ def entry_reader(columns: Sequence[Column]) -> EntryReader:
     return read
 
 
+def address_reader(columns: Sequence[Column], status: str) -> EntryReader:
+    """How the rows of a list are read of which only the addresses count; everybody on it has this status."""
+    width = len(columns)
+    email = next(column.index for column in columns if column.role == "email")
+    rank = RANK[status]
+
+    def read(line: int, cells: Sequence[str], fault: str) -> Entry:
+        if fault or len(cells) != width:
+            raise Refused(fault or _length(len(cells), width))
+        try:
+            address, key = parse(unguard(cells[email]))
+        except BadAddress as error:
+            raise Refused(str(error)) from None
+        return line, key, None if address == key else address, "{}", rank
+
+    return read
+
+
 def _json(text: str) -> str:
     return encode_basestring(unguard(text)) if text else "null"
 

@@ -58,6 +58,14 @@ def read_columns(header: Sequence[str], wishes: Wishes, place: Place) -> tuple[C
     return _Reading([each.strip() for each in header], wishes, place).columns()
 
 
+def read_address_column(header: Sequence[str], wishes: Wishes, place: Place) -> tuple[Column, ...]:
+    """The column of addresses; whatever else stands in the list is passed over.
+
+    Raises ``BadInput`` as ``read_columns`` does.
+    """
+    return _Reading([each.strip() for each in header], wishes, place).address_only()
+
+
 class _Reading:
     """One heading line being read; problems gather on the way."""
 
@@ -77,6 +85,13 @@ class _Reading:
         if self._problems:
             raise BadInput(self._problems)
         return columns
+
+    def address_only(self) -> tuple[Column, ...]:
+        """Every column, all but one of them passed over, or ``BadInput``."""
+        if self._problems:
+            raise BadInput(self._problems)
+        headers = enumerate(self._headers)
+        return tuple(Column(i, header, "email" if i == self._email else "ignored") for i, header in headers)
 
     def _problem(self, message: str, hint: str) -> None:
         self._problems.append(Problem(self._place, message, hint))

@@ -19,7 +19,7 @@ from newsletter.files import display
 from newsletter.model import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 LONGEST_LINE = 1 << 20
@@ -52,6 +52,13 @@ class CsvFile:
         self._reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         self.header = self._read_header()
         self.header_raw = b"".join(self.raw)
+        self._first_row: tuple[list[str], bytes] | None = None
+
+    def without_heading(self, heading: Sequence[str]) -> None:
+        """Take what was read as the heading line for the first row; ``heading`` is what it should have been."""
+        self._first_row = list(self.header), self.header_raw
+        self.header = tuple(heading)
+        self.header_raw = f"{self.delimiter.join(heading)}\n".encode()
 
     @property
     def sha256(self) -> str:
@@ -61,6 +68,10 @@ class CsvFile:
     def rows(self) -> Iterator[Row]:
         """Every row below the heading; blank ones are passed over."""
         reader = self._reader
+        if self._first_row is not None:
+            cells, raw = self._first_row
+            self.raw[:] = [raw]
+            yield self._first, cells, ""
         while True:
             self.raw.clear()
             line = self._first + reader.line_num

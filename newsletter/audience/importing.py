@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from newsletter.audience import csvfile, staging
+from newsletter.audience import csvfile, recognising, staging
 from newsletter.audience.cells import Refused, entry_reader
 from newsletter.audience.columns import NO_WISHES, Wishes, read_columns
+from newsletter.audience.erased import Secret, no_secret
 from newsletter.audience.plan import Plan, read_plan
 from newsletter.audience.refusedfile import check_free, refused_file
 from newsletter.errors import BadInput
@@ -21,11 +22,10 @@ from newsletter.store.tables import meta
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from newsletter.audience.cells import Entry, EntryReader
-    from newsletter.audience.columns import Column
     from newsletter.store.database import Database, Session
 
 _BLOCK = 10_000
@@ -46,6 +46,7 @@ class Order:
     wishes: Wishes = NO_WISHES
     consent: str | None = None
     skip: Path | None = None
+    secret: Secret = field(default=no_secret, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,17 @@ def run(
         check_free(order.skip)
     with csvfile.opened(order.path, advance) as file, database.session() as session:
         columns = read_columns(file.header, order.wishes, Place(file.shown))
-        _stage(session, file, columns)
+        stage(session, file, entry_reader(columns))
+        with session.read() as connection:
+            staging.gather(connection, ranked=any(column.role in {"status", "flag"} for column in columns))
+            recognising.recognise(connection, order.secret)
 
         def plan(connection: Connection) -> Plan:
             staging.judge(connection)
+            recognising.leave_out(connection, order.secret)
             return read_plan(connection, file=file.shown, sha256=file.sha256, columns=columns)
 
-        if order.consent is None or (order.skip is None and _any_refused(session)):
+        if order.consent is None or (order.skip is None and any_refused(session)):
             with session.read() as connection:
                 return Outcome(plan(connection), applied=False)
         with refused_file(order.skip, file, session) as publish, session.write() as connection:
@@ -88,9 +93,8 @@ def run(
         return Outcome(made, applied=True)
 
 
-def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -> None:
-    """Read every row into the temporary tables, a block at a time."""
-    read = entry_reader(columns)
+def stage(session: Session, file: csvfile.CsvFile, read: EntryReader) -> None:
+    """Read every row into temporary tables of the session, a block at a time."""
     rows = file.rows()
     total = 0
     with session.read() as connection:
@@ -105,8 +109,6 @@ def _stage(session: Session, file: csvfile.CsvFile, columns: Sequence[Column]) -
             break
     if not total:
         raise BadInput(f"{file.shown}: there are no rows below the heading line", hint="Is this the right file?")
-    with session.read() as connection:
-        staging.gather(connection, ranked=any(column.role in {"status", "flag"} for column in columns))
 
 
 def _sound(
@@ -124,16 +126,23 @@ def _sound(
                 return
 
 
-def _any_refused(session: Session) -> bool:
+def any_refused(session: Session) -> bool:
+    """Whether a staged row cannot be taken."""
     with session.read() as connection:
         return connection.execute(select(staging.refused.c.line).limit(1)).first() is not None
 
 
 def _apply(connection: Connection, plan: Plan, order: Order, now: str) -> None:
     """Write the plan, and a record of the file that the events of its people refer to."""
-    earlier = select(func.count()).select_from(meta).where(meta.c.key.startswith(RECORD))
-    record = f"{RECORD}{connection.execute(earlier).scalar_one() + 1}"
     consent = order.consent or ""
     what = {"at": now, "file": order.path.name, "sha256": plan.sha256, "consent_source": consent, "rows": plan.rows}
-    connection.execute(insert(meta).values(key=record, value=json.dumps(what, ensure_ascii=False)))
-    staging.apply(connection, now=now, consent=consent, reason=f"imported from {order.path.name}", detail=record)
+    named = record(connection, what)
+    staging.apply(connection, now=now, consent=consent, reason=f"imported from {order.path.name}", detail=named)
+
+
+def record(connection: Connection, what: Mapping[str, Any]) -> str:
+    """Keep what is known of a file that was applied; the name under which events refer to it."""
+    earlier = select(func.count()).select_from(meta).where(meta.c.key.startswith(RECORD))
+    name = f"{RECORD}{connection.execute(earlier).scalar_one() + 1}"
+    connection.execute(insert(meta).values(key=name, value=json.dumps(what, ensure_ascii=False)))
+    return name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, or_, select, true
 
+from newsletter.audience import erased
 from newsletter.audience.people import COLUMNS, Person, of_row
 from newsletter.audience.status import ACTIVE
 from newsletter.store.tables import STATUSES, person
@@ -19,31 +20,44 @@ if TYPE_CHECKING:
 _AT_A_TIME = 1_000
 
 
+THERE = person.c.address != ""
+"""What an erased person's row fails: it is left only because the ledger counts by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which people: with one of these statuses (all of them when empty), and with a text in address or values."""
+    """Which people: with one of these statuses (all of them when empty), and with a text in address or values.
+
+    With ``reasons`` the text may also stand in the status's reason. Nobody who was erased is among them.
+    """
 
     statuses: tuple[str, ...] = ()
     search: str = ""
+    reasons: bool = False
 
     def narrow(self, statement: Select[Any]) -> Select[Any]:
         """The statement for these people only."""
+        statement = statement.where(THERE)
         if self.statuses:
             statement = statement.where(person.c.status.in_(self.statuses))
         if self.search:
             value = func.json_each(person.c.fields).table_valued("value")
             in_a_value = select(value.c.value).where(value.c.value.icontains(self.search, autoescape=True)).exists()
             in_address = person.c.key.contains(self.search.casefold(), autoescape=True)
-            statement = statement.where(or_(in_address, in_a_value))
+            found = or_(in_address, in_a_value)
+            if self.reasons:
+                found = or_(found, person.c.status_reason.icontains(self.search, autoescape=True))
+            statement = statement.where(found)
         return statement
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How many people by status, and how many active ones have each field."""
+    """How many people by status, how many addresses were erased, and how many active people have each field."""
 
     people: int
     statuses: Mapping[str, int]
+    erased: int
     fields: Mapping[str, int]
 
 
@@ -68,10 +82,16 @@ def field_names(connection: Connection, query: Query | None = None) -> tuple[str
 
 def stats(connection: Connection) -> Stats:
     """The counts, in one consistent view."""
-    by_status = connection.execute(select(person.c.status, func.count()).group_by(person.c.status))
-    found = {str(status): int(number) for status, number in by_status}
     member = func.json_each(person.c.fields).table_valued("key")
     having = select(member.c.key, func.count()).select_from(person.join(member, true()))
     rows = connection.execute(having.where(person.c.status == ACTIVE).group_by(member.c.key).order_by(member.c.key))
-    statuses = {status: found.get(status, 0) for status in STATUSES}
-    return Stats(sum(statuses.values()), statuses, {str(name): int(number) for name, number in rows})
+    statuses = by_status(connection)
+    fields = {str(name): int(number) for name, number in rows}
+    return Stats(sum(statuses.values()), statuses, erased.count(connection), fields)
+
+
+def by_status(connection: Connection) -> dict[str, int]:
+    """How many people have each status."""
+    counted = select(person.c.status, func.count()).where(THERE).group_by(person.c.status)
+    found = {str(status): int(number) for status, number in connection.execute(counted)}
+    return {status: found.get(status, 0) for status in STATUSES}

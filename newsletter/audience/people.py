@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from newsletter.audience import names
+from newsletter.audience import erased, names
 from newsletter.audience.address import Address, BadAddress, parse
+from newsletter.audience.erased import Secret, no_secret
 from newsletter.audience.status import ACTIVE, COMPLAINED, CONSENT, EDITED, RANK, RESUBSCRIBED, UNSUBSCRIBED
 from newsletter.errors import BadInput, Blocked, Problem
 from newsletter.personal import unsafe_in_header
@@ -83,22 +84,29 @@ def values_of(connection: Connection, text: str) -> tuple[int, dict[str, str]]:
     return found.id, {**found.fields, "email": found.address}
 
 
-def add(connection: Connection, text: str, fields: Mapping[str, str], *, source: str, now: dt.datetime) -> Change:
+def add(
+    connection: Connection,
+    text: str,
+    fields: Mapping[str, str],
+    *,
+    source: str,
+    now: dt.datetime,
+    secret: Secret = no_secret,
+) -> Change:
     """Add a person with consent, or update the fields of one who is there.
 
-    A blank value takes the field away. Raises ``Blocked`` for a person who must not be mailed.
+    A blank value takes the field away. Raises ``Blocked`` for a person who must not be mailed or was
+    erased, and ``BadConfig`` when somebody was erased and there is no secret.
     """
     address, key = address_of(text)
     given = check_fields(fields)
     before = _by_key(connection, key)
     stamp = clock.stamp(now)
     if before is None:
-        row = {"address": address, "key": key, "status_at": stamp, "created_at": stamp}
-        consent = {"consent_source": source, "consent_at": stamp, "fields": _json(given)}
-        connection.execute(insert(person).values(**row, **consent))
-        after = find(connection, address)
-        _event(connection, after.id, stamp, CONSENT, source)
-        return Change(None, after)
+        if at := erased.since(connection, key, secret):
+            hint = 'Only their own wish brings them back: newsletter subscribers resubscribe ADDRESS --reason "…"'
+            raise Blocked(f"this address was erased on {at[:10]}; nothing was changed", hint=hint)
+        return _insert(connection, (address, key), _json(given), source, event=CONSENT, at=stamp)
     if before.status != ACTIVE:
         hint = f'Only their own wish brings them back: newsletter subscribers resubscribe {before.address} --reason "…"'
         raise Blocked(
@@ -119,12 +127,38 @@ def unsubscribe(connection: Connection, text: str, *, reason: str, now: dt.datet
     return _set_status(connection, before, UNSUBSCRIBED, reason=reason, event=UNSUBSCRIBED, now=now)
 
 
-def resubscribe(connection: Connection, text: str, *, reason: str, now: dt.datetime) -> Change:
-    """Bring a person back who unsubscribed or bounced.
+def by_id(connection: Connection, person_id: int) -> Person | None:
+    """The person of this number, whatever their status; ``None`` for nobody and for one who was erased."""
+    row = connection.execute(select(*COLUMNS).where(person.c.id == person_id)).first()
+    return of_row(row) if row and row.address else None
+
+
+def unsubscribe_by_id(connection: Connection, person_id: int, *, reason: str, now: dt.datetime) -> bool:
+    """Take the person of this number off; a graver status stays as it is, and twice is as once.
+
+    Returns whether such a person is there: not for an unknown number, nor for one who was erased.
+    """
+    before = by_id(connection, person_id)
+    if before is None:
+        return False
+    if RANK[before.status] < RANK[UNSUBSCRIBED]:
+        _record(connection, before.id, UNSUBSCRIBED, reason=reason, event=UNSUBSCRIBED, now=now)
+    return True
+
+
+def resubscribe(
+    connection: Connection, text: str, *, reason: str, now: dt.datetime, secret: Secret = no_secret
+) -> Change:
+    """Bring a person back who unsubscribed, bounced or was erased; of the erased nothing but the address is known.
 
     Raises ``Blocked`` for one who complained: mail to them again harms every other reader's.
     """
-    before = find(connection, text)
+    address, key = address_of(text)
+    before = _by_key(connection, key)
+    if before is None and erased.since(connection, key, secret):
+        erased.forget(connection, key, secret)
+        return _insert(connection, (address, key), "{}", reason, event=RESUBSCRIBED, at=clock.stamp(now))
+    before = before or find(connection, text)
     if before.status == ACTIVE:
         return Change(before, before)
     if before.status == COMPLAINED:
@@ -146,6 +180,14 @@ def check_fields(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: value.strip() for name, value in fields.items()}
 
 
+def _insert(connection: Connection, who: Address, fields: str, source: str, *, event: str, at: str) -> Change:
+    row = {"address": who[0], "key": who[1], "fields": fields, "status_at": at, "created_at": at}
+    connection.execute(insert(person).values(**row, consent_source=source, consent_at=at))
+    after = find(connection, who[0])
+    _event(connection, after.id, at, event, source)
+    return Change(None, after)
+
+
 def _by_key(connection: Connection, key: str) -> Person | None:
     row = connection.execute(select(*COLUMNS).where(person.c.key == key)).first()
     return of_row(row) if row else None
@@ -159,11 +201,15 @@ def _json(fields: Mapping[str, str]) -> str:
 def _set_status(
     connection: Connection, before: Person, status: str, *, reason: str, event: str, now: dt.datetime
 ) -> Change:
-    stamp = clock.stamp(now)
-    changed = update(person).where(person.c.id == before.id)
-    connection.execute(changed.values(status=status, status_at=stamp, status_reason=reason))
-    _event(connection, before.id, stamp, event, reason)
+    _record(connection, before.id, status, reason=reason, event=event, now=now)
     return Change(before, find(connection, before.address))
+
+
+def _record(connection: Connection, who: int, status: str, *, reason: str, event: str, now: dt.datetime) -> None:
+    stamp = clock.stamp(now)
+    changed = update(person).where(person.c.id == who)
+    connection.execute(changed.values(status=status, status_at=stamp, status_reason=reason))
+    _event(connection, who, stamp, event, reason)
 
 
 def _event(connection: Connection, who: int, at: str, what: str, detail: str) -> None:

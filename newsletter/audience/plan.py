@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
+from newsletter.audience.erased import VERDICT
 from newsletter.audience.staging import CHANGED, UNCHANGED, incoming, is_new, known, refused, stage
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place
+from newsletter.store.mentions import ERASED
 from newsletter.store.tables import STATUSES, person
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Plan:
     repeated: int
     refused: int
     suppressed: Mapping[str, int]
-    """People left as they are, by the status that keeps mail from them."""
+    """People left as they are, by the status that keeps mail from them; ``erased`` is no status but does too."""
     not_mailed: Mapping[str, int]
     """People new or changed who will not be mailed, by the status that the file gives them."""
     examples: Mapping[str, tuple[Example, ...]]
@@ -100,7 +102,7 @@ def read_plan(connection: Connection, *, file: str, sha256: str, columns: tuple[
         unchanged=verdicts.get(UNCHANGED, 0),
         repeated=staged - once,
         refused=bad,
-        suppressed={status: verdicts[status] for status in STATUSES if status in verdicts},
+        suppressed={status: verdicts[status] for status in (*STATUSES, VERDICT) if status in verdicts},
         not_mailed=_not_mailed(connection),
         examples=_examples(connection, repeated=staged > once),
         refusals=tuple(Refusal(*row) for row in connection.execute(listed)),
@@ -132,6 +134,7 @@ def _examples(connection: Connection, *, repeated: bool) -> dict[str, tuple[Exam
         "changed": _changes(connection),
         "repeated": _repeats(connection) if repeated else (),
         **{status: _suppressed(connection, status) for status in STATUSES[1:]},
+        VERDICT: _erased(connection),
     }
 
 
@@ -148,6 +151,13 @@ def _suppressed(connection: Connection, status: str) -> tuple[Example, ...]:
         Example(line, address, f"{status} since {at[:10]}" + (f": {reason}" if reason else ""))
         for line, address, at, reason in rows
     )
+
+
+def _erased(connection: Connection) -> tuple[Example, ...]:
+    """Lines only: an erased address is shown nowhere, so that no log has it."""
+    lines = select(incoming.c.line).join(known, known.c.incoming == incoming.c.id).where(known.c.verdict == VERDICT)
+    found = connection.execute(lines.order_by(incoming.c.line).limit(EXAMPLES)).scalars()
+    return tuple(Example(line, ERASED, "take them off this list") for line in found)
 
 
 def _changes(connection: Connection) -> tuple[Example, ...]:

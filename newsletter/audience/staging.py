@@ -135,8 +135,7 @@ def gather(connection: Connection, *, ranked: bool) -> None:
 
 def judge(connection: Connection) -> None:
     """Compare with those who are there: ``known`` gets a row for each of them."""
-    before = case(*((person.c.status == status, rank) for status, rank in RANK.items()))
-    graver = incoming.c.rank > before
+    graver = is_graver()
     active = person.c.status == ACTIVE
     merged = func.json_patch(person.c.fields, incoming.c.patch)
     differs = and_(active, merged != person.c.fields)
@@ -145,14 +144,20 @@ def judge(connection: Connection) -> None:
         (~active, person.c.status),
         else_=UNCHANGED,
     )
-    status = case((graver, _status_of(incoming.c.rank)), else_=null())
+    status = case((graver, status_of(incoming.c.rank)), else_=null())
     fields = case((differs, _sorted(merged)), else_=null())
     found = select(incoming.c.id, person.c.id, verdict, status, fields).join(person, person.c.key == incoming.c.key)
     names = ["incoming", "person", "verdict", "status", "fields"]
     connection.execute(insert(known).from_select(names, found.order_by(incoming.c.id)))
 
 
-def _status_of(rank: ColumnElement[int]) -> ColumnElement[str]:
+def is_graver() -> ColumnElement[bool]:
+    """Whether the incoming status goes over the one that the person has."""
+    return incoming.c.rank > case(*((person.c.status == status, rank) for status, rank in RANK.items()))
+
+
+def status_of(rank: ColumnElement[int]) -> ColumnElement[str]:
+    """The status of a rank."""
     return case(*((rank == number, status) for status, number in RANK.items()))
 
 
@@ -188,7 +193,7 @@ def _insert_new(connection: Connection, *, now: str, consent: str, reason: str) 
         "address": func.coalesce(incoming.c.address, incoming.c.key),
         "key": incoming.c.key,
         "fields": case((blank, func.json_patch("{}", incoming.c.patch)), else_=incoming.c.patch),
-        "status": _status_of(incoming.c.rank),
+        "status": status_of(incoming.c.rank),
         "status_at": literal(now),
         "status_reason": case((incoming.c.rank > 0, reason), else_=""),
         "consent_source": literal(consent),

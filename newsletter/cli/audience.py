@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from newsletter import config
 from newsletter.cli import output
 from newsletter.errors import WrongUsage
 from newsletter.personal import unsafe_in_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from newsletter.audience.importing import Order, Outcome
     from newsletter.audience.people import Person
     from newsletter.audience.plan import Example, Plan
+    from newsletter.cli.app import Call
+    from newsletter.store.database import Database
 
 _AT_A_TIME = 500
+
+
+@contextlib.contextmanager
+def opened(call: Call) -> Iterator[Database]:
+    """The workspace's database, made if it is not there, closed at the end of the block."""
+    from newsletter.store.database import open_database
+
+    database = open_database(call.config().database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def secret(call: Call) -> Callable[[], str]:
+    """Where erased people are known again by; nothing is read before it is needed."""
+    return lambda: config.secret(call.root)
 
 
 def mapped_columns(given: Sequence[str]) -> dict[str, str]:
@@ -170,9 +191,10 @@ def person_json(person: Person) -> dict[str, Any]:
     }
 
 
-def people_json(people: Iterable[Person], total: int) -> Iterator[str]:
-    """JSON of any number of people, one to a line."""
-    yield f'{{\n  "total": {total},\n  "people": ['
+def people_json(people: Iterable[Person], total: int, more: dict[str, Any] | None = None) -> Iterator[str]:
+    """JSON of any number of people, one to a line, after the numbers."""
+    numbers = {"total": total} | (more or {})
+    yield json.dumps(numbers, indent=2).removesuffix("\n}") + ',\n  "people": ['
     comma = ""
     for person in people:
         yield f"{comma}\n    {json.dumps(person_json(person), ensure_ascii=False)}"
@@ -181,9 +203,19 @@ def people_json(people: Iterable[Person], total: int) -> Iterator[str]:
 
 
 def show_people(people: Iterable[Person]) -> None:
-    """A line for each person; the first block of them sets the widths."""
+    """A line for each person, with their values."""
     rows = ((p.address, p.status, p.status_at[:10], _fields(p)) for p in people)
-    head = ("Address", "Status", "Since", "Fields")
+    _show(rows, ("Address", "Status", "Since", "Fields"))
+
+
+def show_suppressed(people: Iterable[Person]) -> None:
+    """A line for each person, with the reason why they get no mail."""
+    rows = ((p.address, p.status, p.status_at[:10], p.status_reason) for p in people)
+    _show(rows, ("Address", "Status", "Since", "Why"))
+
+
+def _show(rows: Iterator[tuple[str, str, str, str]], head: tuple[str, str, str, str]) -> None:
+    """A table of any length; the first block of rows sets the widths."""
     block = list(itertools.islice(rows, _AT_A_TIME))
     widths = [max(len(row[i]) for row in (head, *block)) for i in range(3)]
     output.say(output.style(_line(head, widths), bold=True))

@@ -21,13 +21,16 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("new", "Draft an issue.", "issues:new"),
     Entry("build", "Write the mail, its text and its web page to build/.", "issues:build"),
     Entry("check", "Look over issues before they are sent.", "issues:check"),
+    Entry("publish", "Write pictures, web pages and an index for a static host.", "publish:publish"),
     Entry("subscribers", "Import, list and export subscribers; take leavers off.", "subscribers:subscribers"),
+    Entry("suppressions", "List who must not be mailed; ask the provider for more.", "suppressions:suppressions"),
     Entry("plan", "Show what a send would do; writes nothing.", "plan:plan"),
     Entry("send", "Send an issue; run it again to go on.", "send:send"),
     Entry("status", "Show a running or finished send.", "status:status"),
     Entry("pause", "Hold a running send.", "status:pause"),
     Entry("resume", "Go on with a paused or cancelled send.", "status:resume"),
     Entry("cancel", "Stop a send; resume takes it up again.", "status:cancel"),
+    Entry("serve", "Answer the links in the mails, and show what is published.", "serve:serve"),
     Entry("outbox", "Read the mail that the embedded outbox took.", "outbox:outbox"),
 )
 

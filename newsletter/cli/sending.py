@@ -16,7 +16,7 @@ from newsletter.errors import BadInput, Blocked, NewsletterError, Problem
 from newsletter.personal import CannotRender
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from newsletter.cli.app import Call
     from newsletter.config import Config
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from newsletter.delivery.ledger import Send
     from newsletter.delivery.plan import Plan
     from newsletter.delivery.start import Wish
-    from newsletter.model import Edition
+    from newsletter.model import Edition, Picture
     from newsletter.providers.base import Provider
     from newsletter.store.database import Database
 
@@ -33,8 +33,8 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 def realm(config: Config) -> str:
-    """Real sends and trials in the outbox do not know of each other."""
-    return "real" if config.real else "outbox"
+    """Real sends and trials on this machine do not know of each other."""
+    return "outbox" if config.trial else "real"
 
 
 @contextlib.contextmanager
@@ -133,16 +133,46 @@ def plan(config: Config, database: Database | None, provider: Provider, edition:
         raise BadInput([Problem(edition.where("from"), f"this issue cannot go out: {error}")]) from error
 
 
-def fit(config: Config, database: Database, folder: Path) -> None:
-    """A real send must be fit to leave this machine, from the ledger that began it; a trial may always."""
+def fit(config: Config, database: Database, folder: Path, pictures: Sequence[Picture]) -> None:
+    """A real send must be fit to leave this machine, from the ledger that began it; the embedded outbox may always.
+
+    A trial through a real provider's dialect goes without the server that readers will need, and says so.
+    """
     from newsletter.config import secret
     from newsletter.delivery import guard, ledger
 
     if not config.real:
         return
     guard.fit_for_real(config, secret(config.root))
-    with database.read() as connection:
-        guard.refuse_foreign(folder, database.instance(), partial(ledger.exists, connection))
+    if not config.trial:
+        with database.read() as connection:
+            guard.refuse_foreign(folder, database.instance(), partial(ledger.exists, connection))
+    _reach(config, database, pictures)
+
+
+def _reach(config: Config, database: Database, pictures: Sequence[Picture]) -> None:
+    """Fetch what readers will fetch, before the first of them may."""
+    from newsletter.delivery import reach
+    from newsletter.providers.fetch import Fetcher, Unreachable
+
+    instance = database.instance()
+    with Fetcher() as fetch, output.progress(len(pictures) + 1, "Looking at public_url", unit="files") as advance:
+        found = tuple(
+            reach.missing(
+                links=wiring.links(config, instance),
+                instance=instance,
+                picture_base=config.picture_base,
+                pictures=pictures,
+                fetch=fetch,
+                unreachable=Unreachable,
+                advance=advance,
+            )
+        )
+    lacking = reach.must_be_there(found, trial=config.trial)
+    if lacking:
+        output.note("A trial on this machine; a real send would be refused now:")
+        for problem in lacking:
+            output.note(f"  {problem.message}")
 
 
 def tell_what_a_trial_lacks(config: Config) -> None:
@@ -152,6 +182,8 @@ def tell_what_a_trial_lacks(config: Config) -> None:
 
     if not config.real and (names := guard.lacks(config, secret(config.root))):
         output.note(f"A trial on this machine; a real send would still need {', '.join(names)}.")
+    elif config.real and config.trial:
+        output.note("A trial: the provider's base_url is this machine, so nothing leaves it and nothing is used up.")
 
 
 # -- going on with a send -------------------------------------------------------------
@@ -166,6 +198,8 @@ def refuse_changed(database: Database, made: Send, now: Frozen) -> None:
     with database.read() as connection:
         before = start.content_of(connection, made.content_sha)
     parts = freeze.changes(before, now)
+    if not parts:  # frozen by an older version, in other words
+        return
     lines = [f"{made.slug}: the issue has changed since this send began: {', '.join(parts)}"]
     if "subject" in parts:
         old, new = (freeze.subject_text(each, each.variants[0]) for each in (before, now))
@@ -182,7 +216,7 @@ def carry_out(call: Call, config: Config, database: Database, made: Send, provid
 
     instance = database.instance()
     folder = _folder(config, made)
-    if config.real and folder is not None:
+    if not config.trial and folder is not None:
         guard.write_record(folder, instance, made)
     stop = threading.Event()
     job = desk.job(database, made.id, provider, wiring.links(config, instance), desk.tools(stop))
@@ -191,7 +225,7 @@ def carry_out(call: Call, config: Config, database: Database, made: Send, provid
         work.run(job, workers, watch)
     with database.read() as connection:
         status = summary.status(connection, made.id)
-    if config.real and folder is not None:
+    if not config.trial and folder is not None:
         guard.write_record(folder, instance, status.send)
     telling.report(call, status)
     return summary.exit_code(status, interrupted=stop.is_set())

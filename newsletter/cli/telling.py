@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 def show_plan(plan: Plan) -> None:
     """A plan for a person."""
-    where = "by" if plan.real else "to the"
     output.say(f"{output.style(plan.slug, bold=True)}  “{plan.subject}”")
-    output.say(f"  recipients  {plan.recipients:,} {where} {plan.provider}")
+    output.say(
+        f"  recipients  {plan.recipients:,} {_way(plan.provider)}{'' if plan.real or plan.provider == 'outbox' else ', a trial'}"
+    )
     for reason, count in plan.left_out:
         output.say(f"  left out    {count:,} {reason}")
     for each in plan.failing:
@@ -61,7 +62,7 @@ def describe(status: Status) -> str:
     """The state of a send in a sentence."""
     made = status.send
     if made.state == "done":
-        return f"done: {status.people['accepted']:,} of {made.recipients:,} accepted by the {made.provider}"
+        return f"done: {status.people['accepted']:,} of {made.recipients:,} accepted by {_name(made.provider)}"
     if made.state == "paused":
         return f"paused{f': {made.why}' if made.why else ''}"
     if made.state == "cancelled":
@@ -69,6 +70,14 @@ def describe(status: Status) -> str:
     if not status.people["open"]:
         return "finished, with messages in doubt"
     return f"{status.settled:,} of {made.recipients:,} settled"
+
+
+def _name(provider: str) -> str:
+    return "the outbox" if provider == "outbox" else provider.title()
+
+
+def _way(provider: str) -> str:
+    return "to the outbox" if provider == "outbox" else f"by {_name(provider)}"
 
 
 def _next(status: Status) -> str:

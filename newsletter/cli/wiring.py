@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from newsletter.errors import BadConfig, BadInput, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from newsletter.cli.stamp import Stamp
     from newsletter.config import Config
     from newsletter.links import Links
-    from newsletter.model import Edition, Finding, Issue
+    from newsletter.model import Edition, Finding, Issue, Page, Published
     from newsletter.providers.base import Provider
+    from newsletter.render.theme import Theme
     from newsletter.store.database import Database
 
 
@@ -86,15 +89,63 @@ def reader_values(config: Config, address: str) -> dict[str, str]:
 
 def edition(config: Config, folder: Path, *, keep: bool = True) -> Edition:
     """What readers of the issue in ``folder`` would get."""
+    from newsletter.render.edition import render
+
+    read = issue(config, folder, keep=keep)
+    return render(read, theme(config, read), config)
+
+
+def issue_folders(config: Config) -> tuple[Path, ...]:
+    """The folders of all issues, the newest first; ``BadInput`` when there is none."""
+    from newsletter.content.library import all_issues, find_issue
+
+    return all_issues(config) or (find_issue(config),)
+
+
+def pages(
+    config: Config, folders: Sequence[Path], before: Sequence[Published], *, keep: bool = True
+) -> tuple[Page, ...]:
+    """The public pages of the issues in ``folders``, where the archive ``before`` has room for them.
+
+    ``BadInput`` lists everything wrong with any of them.
+    """
+    from newsletter.render.publication import page
+    from newsletter.site.archive import slug_of
+
+    made: list[Page] = []
+    problems: list[Problem] = []
+    for folder in folders:
+        try:
+            read = issue(config, folder, keep=keep)
+            slug = slug_of((*before, *(each.about for each in made)), read.id, read.slug, read.place)
+            made.append(page(read, theme(config, read), config, slug))
+        except BadInput as error:
+            problems += error.problems
+    if problems:
+        raise BadInput(dict.fromkeys(problems))
+    return tuple(made)
+
+
+def archive_index(config: Config, issues: Sequence[Published]) -> str:
+    """The index of the archive, in the newsletter's own theme."""
+    from newsletter.render.publication import index
+
+    return index(issues, theme(config), config)
+
+
+def theme(config: Config, read: Issue | None = None) -> Theme:
+    """The theme of an issue, or that of the newsletter; ``BadInput`` at the place that names it."""
     from newsletter.config import FILE
     from newsletter.files import display
     from newsletter.model import Place
-    from newsletter.render.edition import render
     from newsletter.render.theme import load_theme
 
-    read = issue(config, folder, keep=keep)
-    named = dict(read.places).get("theme") or Place(display(config.root / FILE))
-    return render(read, load_theme(read.theme, theme_folders(config), named), config)
+    named = dict(read.places).get("theme") if read else None
+    return load_theme(
+        read.theme if read else config.theme,
+        theme_folders(config),
+        named or Place(display(config.root / FILE)),
+    )
 
 
 def database(config: Config, *, create: bool = True) -> Database | None:

@@ -192,6 +192,12 @@ def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) 
         )
 
 
+def found(connection: Connection, held: Held, at: dt.datetime, answer: Answer) -> None:
+    """From in doubt to accepted: the provider was asked, and has it."""
+    values = {"provider_ref": answer.ref or None, "error": None, **_FREE}
+    move(connection, held, "in_doubt", "accepted", at, "the provider has it", **values)
+
+
 def refuse(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
     """From sending to refused; in doubt when an earlier attempt may have been accepted."""
     move(connection, held, "sending", "in_doubt" if held.doubt else "refused", at, why, error=why, **_FREE)

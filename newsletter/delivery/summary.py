@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from newsletter.delivery import ledger
 from newsletter.store import clock
+from newsletter.store.mentions import ERASED
 from newsletter.store.tables import batch, delivery, event
 
 if TYPE_CHECKING:
@@ -104,7 +105,11 @@ def status(connection: Connection, send_id: int) -> Status:
 def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str], ...]:
     outcome = func.coalesce(delivery.c.outcome, batch.c.state)
     rows = connection.execute(
-        select(delivery.c.address, outcome, func.coalesce(delivery.c.error, batch.c.error, ""))
+        select(
+            func.coalesce(func.nullif(delivery.c.address, ""), ERASED),
+            outcome,
+            func.coalesce(delivery.c.error, batch.c.error, ""),
+        )
         .join(batch, batch.c.id == delivery.c.batch_id)
         .where(delivery.c.send_id == send_id, outcome.in_(("refused", "failed", "in_doubt")))
         .order_by(delivery.c.person_id)

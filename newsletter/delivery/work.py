@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from newsletter.delivery import attempt, claims, control, owners
+from newsletter.delivery import attempt, claims, control, owners, settle
 from newsletter.delivery.desk import POLL, Job, Streaks, patiently
 from newsletter.delivery.ledger import Lost
 
@@ -27,6 +27,7 @@ def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
     with owners.alive(job.locks, job.owner):
         threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers)]
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: recover(job))
+        settle.ask(job)
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):

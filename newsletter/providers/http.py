@@ -151,14 +151,14 @@ class Http:
 
 def translated(error: Exception, host: str) -> ProviderError:
     """What an error of httpx means for a call."""
-    said = _said(error)
+    said = reason(error)
     if isinstance(error, NEVER_LEFT):
         lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
         return NotSent(f"{host} cannot be reached: {said}", fault=Fault.CONFIG if lasting else None)
     return Unknown(f"the connection to {host} broke before its answer: {said}")
 
 
-def _said(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The error's kind in words; its text may hold a URL, so only the system's own reason is passed on."""
     kinds: dict[type[Exception], str] = {
         httpx.ConnectTimeout: "it did not answer in time",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -21,11 +22,11 @@ from newsletter.render.theme import LAYOUT, PAGE, TEXT
 from newsletter.render.tree import footnotes, headings
 from newsletter.render.uses import uses
 from newsletter.render.web import WEB
-from newsletter.render.words import day, direction, listing, words
+from newsletter.render.words import day, direction, listing, numbered, words
 from newsletter.render.wrap import KEEP, Ruler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from newsletter.config import Config
     from newsletter.model import Footnote, Issue, Template
@@ -37,14 +38,21 @@ def render(issue: Issue, theme: Theme, config: Config) -> Edition:
 
     Raises ``BadInput`` for what is wrong in the theme, or in the author's own MJML and HTML.
     """
-    try:
+    with not_too_deep(issue):
         return _render(issue, theme, config)
+
+
+@contextlib.contextmanager
+def not_too_deep(issue: Issue) -> Iterator[None]:
+    """Turn the end of Python's stack into an error about the issue."""
+    try:
+        yield
     except RecursionError:
         raise BadInput([Problem(issue.place, "the blocks of this issue are nested too deep", "Nest less.")]) from None
 
 
 def _render(issue: Issue, theme: Theme, config: Config) -> Edition:
-    press = _Press(issue, theme, config)
+    press = Press(issue, theme, config)
     notes = footnotes(issue, "email")
     html_ = marks.cut(press.mail(notes), "html", press.fields)
     text = marks.cut(press.text(notes), "text", press.fields)
@@ -85,7 +93,7 @@ def _trimmed(
     return tuple(fields[index] for index in kept), (renumbered(templates[0]), renumbered(templates[1]))
 
 
-class _Press:
+class Press:
     """One run of the printing press: what the three outputs share."""
 
     def __init__(self, issue: Issue, theme: Theme, config: Config) -> None:
@@ -106,18 +114,18 @@ class _Press:
             self.fields.append(Field(name))
         return marks.in_url(personal.mark(index, 3))
 
-    def pen(self, where: Literal["email", "web"]) -> Pen:
+    def pen(self, where: Literal["email", "web"], pictures: str) -> Pen:
+        """What writes HTML; ``pictures`` is where they lie, with a slash at the end."""
         way = direction(self.issue.lang)
         sides = ("right", "left") if way == "rtl" else ("left", "right")
         css = {
             name: style.replace("$start", sides[0]).replace("$end", sides[1])
             for name, style in self.theme.styles.items()
         }
-        base = self.config.picture_base if where == "email" else "images/"
         return Pen(
             where=where,
             css=css if where == "email" else {},
-            source=lambda picture: f"{base}{picture.name}",
+            source=lambda picture: f"{pictures}{picture.name}",
             words=self.words,
             direction=way,
             headings=headings(self.issue, where),
@@ -127,7 +135,6 @@ class _Press:
         """What every template is given."""
         issue, config = self.issue, self.config
         rtl = pen.direction == "rtl"
-        number = self.words["number"].format(number=issue.number) if issue.number.isdecimal() else issue.number
         return {
             "c": self.theme.settings,
             "style": safe(self.theme.page if pen.where == "web" else escape(self.theme.head)),
@@ -138,7 +145,7 @@ class _Press:
             "start": "right" if rtl else "left",
             "end": "left" if rtl else "right",
             "name": config.name,
-            "number": number,
+            "number": numbered(issue.number, self.words),
             "title": issue.title,
             "subject": issue.subject,
             "preheader": issue.preheader,
@@ -148,9 +155,11 @@ class _Press:
             "credits": [safe(html(credit, pen)) for credit in issue.credits],
             "reason": self.reason(),
             "postal_address": config.postal_address,
-            "unsubscribe_url": self.unsubscribe,
-            "view_url": self.view,
         }
+
+    def links(self) -> dict[str, object]:
+        """The addresses that each reader has an own one of."""
+        return {"unsubscribe_url": self.unsubscribe, "view_url": self.view}
 
     def byline(self, space: str = " ") -> str:
         """Who, where and when; ``space`` holds the date together."""
@@ -166,8 +175,8 @@ class _Press:
 
     def mail(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
         """The mail's HTML, with marks."""
-        pen = self.pen("email")
-        mail = Mail(self.templates, Flow(pen, MAIL), self.common(pen))
+        pen = self.pen("email", self.config.picture_base)
+        mail = Mail(self.templates, Flow(pen, MAIL), {**self.common(pen), **self.links()})
         body = mail.body(self.issue.blocks, notes)
         roots = [node for node in mail.fragment(LAYOUT, {"body": slot(0)}, None, [body]) if isinstance(node, Element)]
         if len(roots) != 1 or roots[0].tag != "mjml":
@@ -181,10 +190,11 @@ class _Press:
         issue, lines = self.issue, "\n".join
         ruler = Ruler(self.fields)
         writer = TextWriter(ruler, self.words, headings(issue, "email"))
-        pen = self.pen("email")
+        pen = self.pen("email", self.config.picture_base)
         headline = ruler.wrap(issue.title)
         values: dict[str, object] = {
             **self.common(pen),
+            **self.links(),
             "headline": lines([*headline, "=" * max(map(ruler.width, headline))]),
             "kicker": lines(ruler.wrap(issue.kicker)),
             "dek": lines(ruler.wrap(writer.inline(issue.dek))),
@@ -201,8 +211,12 @@ class _Press:
 
     def web(self) -> str:
         """The web page, as nobody in particular sees it."""
+        return self.readerless(self.page("images/", self.links()))
+
+    def page(self, pictures: str, more: Mapping[str, object]) -> Template:
+        """The web page, cut where it holds merge fields; ``more`` goes to its template, over what stands here."""
         issue = self.issue
-        pen = self.pen("web")
+        pen = self.pen("web", pictures)
         flow = Flow(pen, WEB)
         notes = [
             {"number": note.number, "html": safe(with_back_links(note.number, used, flow.blocks(note.children), pen))}
@@ -213,12 +227,28 @@ class _Press:
             "body": safe(flow.blocks(issue.blocks)),
             "notes": notes,
             "date": issue.date.date().isoformat(),
-            "description": issue.preheader or plain(issue.dek),
+            "description": self.preheader() or plain(issue.dek),
             "canonical_url": issue.canonical_url,
+            "home": "",
+            **more,
         }
-        page = marks.cut(self.templates.render(PAGE, values), "html", self.fields)
-        readerless = [personal.without_reader(each, issue.lang, self.config.link_base) for each in self.fields]
-        return personal.join(page, readerless)
+        return marks.cut(self.templates.render(PAGE, values), "html", self.fields)
+
+    def preheader(self) -> str:
+        """The preheader where there is no reader; empty when it says nothing without one."""
+        preheader = marks.cut(self.issue.preheader, "text", self.fields)
+        personal_ = any(needs_reader(self.fields[index]) for index in personal.used([preheader]))
+        return "" if personal_ else self.readerless(preheader)
+
+    def readerless(self, template: Template) -> str:
+        """A part without a reader: defaults, else the fields' names."""
+        base = self.config.link_base
+        return personal.join(template, [personal.without_reader(each, self.issue.lang, base) for each in self.fields])
+
+
+def needs_reader(field: Field) -> bool:
+    """Whether a field says nothing where there is no reader: it has no default, or is a link of the reader's own."""
+    return field.name in personal.LINKS or field.default is None
 
 
 def _tidy(text: str) -> str:

@@ -28,6 +28,7 @@ DEFAULT = "default"
 LAYOUT = "layout.mjml.j2"
 TEXT = "text/layout.txt.j2"
 PAGE = "web/page.html.j2"
+INDEX = "web/index.html.j2"
 
 BLOCKS = (
     *("paragraph", "heading", "list", "quote", "pullquote", "note", "figure", "button", "columns", "cards"),
@@ -198,7 +199,7 @@ def _syntax(files: _Files, problems: list[Problem]) -> None:
 
 
 def _missing(files: _Files, folder: Path, problems: list[Problem]) -> None:
-    needed = (LAYOUT, TEXT, PAGE, *sheets.ALL, *(f"blocks/{name}.mjml.j2" for name in BLOCKS))
+    needed = (LAYOUT, TEXT, PAGE, INDEX, *sheets.ALL, *(f"blocks/{name}.mjml.j2" for name in BLOCKS))
     problems.extend(
         Problem(Place(display(folder)), f"the theme lacks {name}", "Take it from the default theme.")
         for name in needed

@@ -26,6 +26,8 @@ _ENGLISH: Words = {
     "links": "Links",
     "reason": "You get this letter because you signed up for {name}.",
     "unsubscribe": "Unsubscribe",
+    "archive": "All issues",
+    "archive_of": "All issues of {name}.",
 }
 
 _ALL: Mapping[str, Words] = {
@@ -46,6 +48,8 @@ _ALL: Mapping[str, Words] = {
         "links": "Links",
         "reason": "Sie erhalten diesen Brief, weil Sie „{name}“ abonniert haben.",
         "unsubscribe": "Abbestellen",
+        "archive": "Alle Ausgaben",
+        "archive_of": "Alle Ausgaben von „{name}“.",
     },
 }
 
@@ -71,6 +75,11 @@ _RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur"
 def words(lang: str) -> Words:
     """The words for a language tag, by its first part."""
     return _ALL.get(_primary(lang), _ENGLISH)
+
+
+def numbered(number: str, own: Words) -> str:
+    """An issue's number as readers see it; what is no bare number stays as the author wrote it."""
+    return own["number"].format(number=number) if number.isdecimal() else number
 
 
 def direction(lang: str) -> str:

@@ -101,6 +101,17 @@ class Database:
         with self.read() as connection:
             return str(connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one())
 
+    def compact(self) -> None:
+        """Rewrite the file without the room that deleted rows left, and empty the write-ahead log.
+
+        Raises ``TryLater`` while another process is in the way; until then older pages lie in the files.
+        """
+        with translated(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM")
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        if busy:
+            raise _held(display(self.path))
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
@@ -117,15 +128,7 @@ def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database
     # process would drop its locks (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     with writing(path), contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": busy_seconds, "check_same_thread": False},
-        pool_size=32,
-        max_overflow=32,
-        hide_parameters=True,  # people's addresses belong in no traceback
-    )
-    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, busy_seconds))
+    engine = _engine(path, busy_seconds)
     try:
         with translated(path):
             migrate.bring_up_to_date(engine)
@@ -135,8 +138,36 @@ def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database
     return Database(engine, path)
 
 
+def open_copy(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+    """Open a backup with the schema that it has; it is neither made nor migrated.
+
+    Raises ``BadInput`` when it has a schema this version doesn't know or is no database of ours.
+    """
+    engine = _engine(path, busy_seconds)
+    try:
+        with translated(path):
+            migrate.check_known(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Database(engine, path)
+
+
+def _engine(path: Path, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        pool_size=32,
+        max_overflow=32,
+        hide_parameters=True,  # people's addresses belong in no traceback
+    )
+    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, busy_seconds))
+    return engine
+
+
 def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Set a new connection up: WAL, every commit on the disk before it returns, foreign keys on."""
+    """Set a new connection up: WAL, every commit on the disk before it returns, foreign keys on, no remains."""
     connection.isolation_level = None
     deadline = time.monotonic() + busy_seconds
     while (mode := _journal(connection, deadline)) is None:
@@ -146,6 +177,7 @@ def _prepare(connection: sqlite3.Connection, busy_seconds: float) -> None:
         raise Unwritable(message, hint="Keep the workspace on a local disk, not on a network share.")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA main.secure_delete=ON")
 
 
 def _journal(connection: sqlite3.Connection, deadline: float) -> str | None:
@@ -189,10 +221,14 @@ _UNWRITABLE = {
 }
 
 
+def _held(path: str) -> TryLater:
+    message = f"{path}: another process holds the database"
+    return TryLater(message, hint="Wait for it to finish, then run the same command again.")
+
+
 def _ours(code: int, path: str) -> NewsletterError | None:
     if code in _BUSY:
-        message = f"{path}: another process holds the database"
-        return TryLater(message, hint="Wait for it to finish, then run the same command again.")
+        return _held(path)
     if code in _UNWRITABLE:
         message = f"{path}: the database cannot be written: {_UNWRITABLE[code]}"
         hint = "Free some space or mend the permissions, then run the same command again. Nothing is half written."

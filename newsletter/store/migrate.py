@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every version of the schema, oldest first; a test compares it with ``migrations/versions``."""
 
 HEAD = REVISIONS[-1]
@@ -54,6 +54,14 @@ def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.u
         except BaseException:
             connection.rollback()
             raise
+
+
+def check_known(engine: Engine) -> None:
+    """Raise ``BadInput`` unless the file has a version of the schema that this program knows."""
+    with engine.connect() as connection:
+        if _known(connection) is None:
+            path = display(Path(engine.url.database or ""))
+            raise BadInput(f"{path}: this database is empty", hint="Remove it.")
 
 
 def _known(connection: Connection) -> str | None:

@@ -70,6 +70,9 @@ person_event = Table(
 )
 """What became of a person, in order: changes of status and of consent, with their reason."""
 
+erased = Table("erased", metadata, Column("hash", String, primary_key=True), Column("at", String, nullable=False))
+"""Who was erased, as a keyed hash of the folded address: enough to keep them from coming back."""
+
 content = Table(
     "content", metadata, Column("sha", String, primary_key=True), Column("bytes", LargeBinary, nullable=False)
 )

@@ -202,6 +202,7 @@ def test_the_stats_are_shown_and_told(listed: Workspace) -> None:
     assert listed.newsletter("subscribers", "stats", "--json").json() == {
         "people": 2,
         "status": {"active": 1, "unsubscribed": 0, "bounced": 1, "complained": 0},
+        "erased": 0,
         "fields": {"first_name": 1},
     }
     lines = [line.split() for line in listed.newsletter("subscribers", "stats").out.splitlines()]
@@ -251,7 +252,7 @@ def test_a_database_of_a_newer_version_ends_with_65(listed: Workspace) -> None:
     assert ".newsletter/newsletter.db: this database was made by a newer version of newsletter" in result.err
 
 
-@pytest.mark.parametrize("name", ["import", "list", "add", "unsubscribe", "resubscribe", "export", "stats"])
+@pytest.mark.parametrize("name", ["import", "list", "add", "unsubscribe", "resubscribe", "erase", "export", "stats"])
 def test_every_command_has_examples(name: str, workspace: Workspace) -> None:
     """Its help shows how it is used."""
     result = workspace.newsletter("subscribers", name, "--help")

@@ -1,4 +1,4 @@
-"""Ways to make a disk refuse."""
+"""Ways to make a disk refuse, and databases as they once were."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+
+from newsletter.store import migrate
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,6 +23,18 @@ if TYPE_CHECKING:
     from newsletter.errors import NewsletterError
 
 NOBODY = 65534
+
+
+def made_by_version(path: Path, version: str) -> None:
+    """A database as the program made it when this was its newest schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    engine.dispose()
 
 
 def columns_of(connection: Connection, table: str) -> list[Any]:

@@ -10,12 +10,12 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import event, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from store.helpers_store import as_nobody, columns_of, with_little_room
+from store.helpers_store import as_nobody, columns_of, made_by_version, with_little_room
 
 from newsletter.errors import BadInput, NewsletterError, TryLater, Unwritable
-from newsletter.store.database import Database, open_database
+from newsletter.store.database import Database, open_copy, open_database
 from newsletter.store.tables import meta
 
 if TYPE_CHECKING:
@@ -245,3 +245,50 @@ def test_opening_twice_in_one_process_drops_no_lock(path: Path) -> None:
     second = open_database(path)
     assert _keys(second) == {"instance", "a", "b"}
     second.close()
+
+
+def test_compacting_leaves_nothing_of_what_was_deleted(path: Path) -> None:
+    """No byte of an old value is in the file, its log, or anywhere beside them."""
+    database = open_database(path)
+    with database.write() as connection:
+        connection.execute(insert(meta), [{"key": f"k{n}", "value": f"telltale-{n}-" + "x" * 3000} for n in range(50)])
+    with database.write() as connection:
+        connection.execute(update(meta).where(meta.c.key.startswith("k")).values(value="gone"))
+    assert any(b"telltale-" in each.read_bytes() for each in path.parent.iterdir())
+    database.compact()
+    assert not any(b"telltale-" in each.read_bytes() for each in path.parent.iterdir())
+    assert len(_keys(database)) == 51
+    database.close()
+
+
+@pytest.mark.parametrize("begin", ["BEGIN", "BEGIN IMMEDIATE"])
+def test_compacting_waits_for_others(begin: str, path: Path) -> None:
+    """A process that reads or writes holds older pages: 75, and afterwards it works."""
+    database = open_database(path, busy_seconds=0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute(begin)
+    other.execute("SELECT * FROM meta").fetchall()
+    if begin == "BEGIN":
+        _add(database, "a")
+    with pytest.raises(TryLater, match="another process holds the database"):
+        database.compact()
+    other.execute("ROLLBACK")
+    other.close()
+    database.compact()
+    assert path.with_name("newsletter.db-wal").stat().st_size == 0
+    database.close()
+
+
+def test_a_backup_is_opened_as_it_is(path: Path) -> None:
+    """Its schema stays, and it can be written; what is no database of ours is bad input."""
+    made_by_version(path, "0001")
+    copy = open_copy(path)
+    _add(copy, "a")
+    with copy.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0001"
+    copy.close()
+    assert [each.name for each in path.parent.iterdir()] == ["newsletter.db"]
+    for data in (b"", b"no database at all, by far" * 100):
+        path.write_bytes(data)
+        with pytest.raises(BadInput, match=r"newsletter\.db: this"):
+            open_copy(path)

@@ -15,17 +15,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select
+from store.helpers_store import made_by_version
 
 from newsletter.errors import BadInput
 from newsletter.store import migrate
 from newsletter.store.database import open_database
-from newsletter.store.tables import meta, metadata
+from newsletter.store.tables import erased, meta, metadata, person
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# A schema as it was before: all tables but one.
-OLDER = "0000"
 
 
 @pytest.fixture
@@ -168,15 +166,18 @@ def older(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         'from alembic import op\nrevision = "0001"\ndown_revision = None\ndef upgrade() -> None: pass\n'
     )
     (folder / "versions" / "m0002.py").write_text(
-        'from alembic import op\nrevision = "0002"\ndown_revision = "0001"\n'
+        'from alembic import op\nrevision = "0002"\ndown_revision = "0001"\ndef upgrade() -> None: pass\n'
+    )
+    (folder / "versions" / "m0003.py").write_text(
+        'from alembic import op\nrevision = "0003"\ndown_revision = "0002"\n'
         'def upgrade() -> None:\n    op.execute("CREATE TABLE later (a)")\n    op.execute(op.get_context().opts["then"])\n'
     )
     open_database(path).close()
     env = folder / "env.py"
     env.write_text(env.read_text().replace("connection=", 'then="SELECT 1", connection='))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr(migrate, "HEAD", "0002")
+    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002", "0003"))
+    monkeypatch.setattr(migrate, "HEAD", "0003")
     return path
 
 
@@ -187,12 +188,12 @@ def test_an_older_database_is_copied_before_it_is_migrated(older: Path) -> None:
     with database.read() as connection:
         assert connection.execute(select(meta.c.value).where(meta.c.key == "kept")).scalar() == "yes"
     database.close()
-    assert _run(older, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _run(older, "SELECT version_num FROM alembic_version") == [("0003",)]
     (copy,) = older.parent.glob("*.bak")
-    assert re.fullmatch(r"newsletter\.db\.0001-\d{8}T\d{6}Z\.bak", copy.name)
+    assert re.fullmatch(r"newsletter\.db\.0002-\d{8}T\d{6}Z\.bak", copy.name)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert _run(copy, "SELECT version_num FROM alembic_version", "SELECT value FROM meta WHERE key = 'kept'") == [
-        ("0001",),
+        ("0002",),
         ("yes",),
     ]
     assert _run(copy, "PRAGMA integrity_check") == [("ok",)]
@@ -206,7 +207,24 @@ def test_a_migration_that_fails_changes_nothing(older: Path) -> None:
     with pytest.raises(Exception, match="nonsense"):
         open_database(older)
     assert _run(older, "SELECT name FROM sqlite_master WHERE name = 'later'") == []
-    assert _run(older, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert _run(older, "SELECT version_num FROM alembic_version") == [("0002",)]
     env.write_text(sound)
     open_database(older).close()
     assert _run(older, "SELECT name FROM sqlite_master WHERE name = 'later'") == [("later",)]
+
+
+def test_the_first_schema_is_brought_up_to_date_with_its_people(path: Path) -> None:
+    """What stood in a database of schema 0001 stands there afterwards, beside the new table, and in the copy."""
+    made_by_version(path, "0001")
+    row = "1, 'ada@example.org', 'ada@example.org', '{}', 'bounced', 'x', 'y', 'form', 'x', 'x'"
+    _run(path, f"INSERT INTO person VALUES ({row})", "INSERT INTO meta VALUES ('import:1', 'kept')")
+    database = open_database(path)
+    with database.read() as connection:
+        assert connection.execute(select(person.c.address, person.c.status)).all() == [("ada@example.org", "bounced")]
+        assert connection.execute(select(meta.c.value).where(meta.c.key == "import:1")).scalar() == "kept"
+        assert connection.execute(select(erased)).all() == []
+    database.close()
+    assert _run(path, "SELECT version_num FROM alembic_version") == [(migrate.HEAD,)]
+    (copy,) = path.parent.glob("newsletter.db.0001-*.bak")
+    assert _run(copy, "SELECT key FROM person") == [("ada@example.org",)]
+    assert _run(copy, "SELECT name FROM sqlite_master WHERE name = 'erased'") == []

@@ -33,8 +33,8 @@ def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again
       newsletter send 2026-11-20-the-tide-tables --yes
     """
     config = call.config()
-    if again and config.real:
-        message = "--again repeats a trial in the outbox; a real send happens once"
+    if again and not config.trial:
+        message = "--again repeats a trial on this machine; a real send happens once"
         raise WrongUsage(message)
     provider = wiring.provider(config)
     folder = wiring.issue_folder(config, issue)
@@ -42,9 +42,10 @@ def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again
     with sending.opened(config) as database:
         if database is None:
             raise _nobody()
-        sending.fit(config, database, folder)
         errand = sending.Errand(call, config, database, provider, edition)
         made = sending.find_edition(config, database, edition)
+        if made is None or made.state != "done" or again:
+            sending.fit(config, database, folder, edition.pictures)
         if made is None or (again and made.state in {"done", "cancelled"}):
             made = _begin(errand, made, plan_id, ask=not yes)
         elif plan_id and plan_id != made.plan_id:

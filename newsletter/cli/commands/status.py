@@ -95,7 +95,7 @@ def resume(call: Call, issue: str | None, *, frozen: bool, yes: bool) -> int:
       newsletter resume
       newsletter resume 2026-11-20-the-tide-tables --frozen --yes
     """
-    from newsletter.delivery import control, summary
+    from newsletter.delivery import control, start, summary
     from newsletter.delivery.freeze import of_edition
     from newsletter.store.clock import utcnow
 
@@ -105,7 +105,9 @@ def resume(call: Call, issue: str | None, *, frozen: bool, yes: bool) -> int:
         if made.state == "done":
             message = f"{made.slug} is done: there is nothing to go on with"
             raise Blocked(message)
-        sending.fit(config, database, config.root / config.issues / made.slug)
+        with database.read() as connection:
+            pictures = start.content_of(connection, made.content_sha).pictures
+        sending.fit(config, database, config.root / config.issues / made.slug, pictures)
         if not frozen:
             edition = wiring.edition(config, wiring.issue_folder(config, issue))
             sending.refuse_changed(database, made, of_edition(edition, config))

@@ -1,4 +1,4 @@
-"""``newsletter subscribers``: import, list, add, unsubscribe, resubscribe, export, stats."""
+"""``newsletter subscribers``: list, add, unsubscribe, resubscribe, erase, export, stats; and import."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import click
 
 from newsletter.cli import audience, output
 from newsletter.cli.app import Call, group
-from newsletter.errors import Blocked, WrongUsage
+from newsletter.cli.commands.importing import import_people
+from newsletter.errors import Blocked
 from newsletter.files import display
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from newsletter.audience.people import Change
-    from newsletter.store.database import Database
 
 _STATUS = click.Choice(["active", "unsubscribed", "bounced", "complained"])
 _ADDRESS = click.argument("address")
@@ -31,96 +31,7 @@ def subscribers(call: Call) -> None:
     del call
 
 
-@contextlib.contextmanager
-def _database(call: Call) -> Iterator[Database]:
-    from newsletter.store.database import open_database
-
-    database = open_database(call.config().database)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-@subscribers.sub("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--apply", "applied", is_flag=True, help="Write it; without this only the plan is shown.")
-@click.option("--consent-source", metavar="TEXT", help="Where these people agreed to get mail; kept as evidence.")
-@click.option("--map", "maps", multiple=True, metavar="COLUMN=TARGET", help="What a column is; see above.")
-@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="Pass over a column.")
-@click.option("--skip-bad", "skip", type=click.Path(path_type=Path), metavar="FILE", help="Put refused rows there.")
-def import_people(
-    call: Call,
-    file: Path,
-    maps: tuple[str, ...],
-    ignored: tuple[str, ...],
-    skip: Path | None,
-    consent_source: str | None,
-    *,
-    applied: bool,
-) -> int:
-    """Import people from a CSV file: first the plan, then --apply.
-
-    The file is UTF-8, cut by commas, semicolons or tabs, with a heading line. One column holds the
-    address, every other becomes a field: “First name” is {{ first_name }} in an issue. Each address
-    counts once. A blank cell takes the value away; columns that are not in the file stay as they are.
-
-    People who unsubscribed, bounced or complained are never brought back. A column that seems to say
-    so, such as “status” or “opt-out”, must be mapped or ignored.
-
-    A bad row refuses the whole file; with --skip-bad FILE the refused rows go there, each after the
-    reason, to be mended and imported.
-
-    \b
-    Targets of --map:
-      COLUMN=email         this column holds the address
-      COLUMN=status        active, unsubscribed, bounced or complained, also as other tools spell it
-      COLUMN=unsubscribed  yes, no or a date; likewise =bounced, =complained, and =active for consent
-      COLUMN=field_name    another name for the field
-
-    \b
-    Examples:
-      newsletter subscribers import people.csv
-      newsletter subscribers import people.csv --apply --consent-source "sign-up form on example.org"
-      newsletter subscribers import people.csv --map "Opted out=unsubscribed" --ignore Notes
-    """
-    from newsletter.audience.columns import Wishes
-    from newsletter.audience.importing import Order, run
-
-    if applied and consent_source is None:
-        hint = 'Say where these people agreed, for example: --consent-source "sign-up form on example.org"'
-        raise WrongUsage("--apply needs --consent-source TEXT", hint=hint)
-    consent = None if consent_source is None else audience.text_option("--consent-source", consent_source)
-    wishes = Wishes(audience.mapped_columns(maps), frozenset(ignored))
-    order = Order(file, wishes, consent if applied else None, skip)
-    with _database(call) as database, _reading(file) as advance:
-        outcome = run(database, order, advance=advance)
-    if call.json:
-        output.emit(audience.outcome_json(outcome, order))
-    else:
-        audience.show_outcome(outcome, order)
-    if not outcome.plan.refused:
-        return 0
-    if skip is None:
-        raise outcome.plan.refusal_error()
-    where = "were left out; they are in" if outcome.applied else "would be left out and put into"
-    output.warn(f"{outcome.plan.refused:,} refused rows {where} {display(skip)}")
-    return 1
-
-
-@contextlib.contextmanager
-def _reading(file: Path) -> Iterator[output.Advance]:
-    """A bar in kilobytes."""
-    size = file.stat().st_size if file.is_file() else 0
-    read = 0
-    with output.progress(size // 1000, f"Reading {file.name}", unit="kB") as advance:
-
-        def count(n: int, /) -> None:
-            nonlocal read
-            advance((read + n) // 1000 - read // 1000)
-            read += n
-
-        yield count
+subscribers.add_command(import_people)
 
 
 @subscribers.sub("list")
@@ -138,7 +49,7 @@ def list_people(call: Call, statuses: tuple[str, ...], search: str, limit: int) 
     from newsletter.audience.listing import Query, count, people
 
     query = Query(statuses, search)
-    with _database(call) as database, database.read() as connection:
+    with audience.opened(call) as database, database.read() as connection:
         total = count(connection, query)
         found = people(connection, query, limit=limit or None)
         if call.json:
@@ -171,8 +82,8 @@ def add(call: Call, address: str, fields: tuple[str, ...], consent_source: str) 
 
     given = audience.given_fields(fields)
     source = audience.text_option("--consent-source", consent_source)
-    with _database(call) as database, database.write() as connection:
-        change = people.add(connection, address, given, source=source, now=utcnow())
+    with audience.opened(call) as database, database.write() as connection:
+        change = people.add(connection, address, given, source=source, now=utcnow(), secret=audience.secret(call))
     said = "is on the list" if change.before is None else "has new values" if change.changed else "was there already"
     _report(call, change, said)
 
@@ -193,7 +104,7 @@ def unsubscribe(call: Call, address: str, reason: str) -> None:
     from newsletter.store.clock import utcnow
 
     why = audience.text_option("--reason", reason)
-    with _database(call) as database, database.write() as connection:
+    with audience.opened(call) as database, database.write() as connection:
         change = people.unsubscribe(connection, address, reason=why, now=utcnow())
     _report(call, change, "is unsubscribed" if change.changed else f"was {change.after.status} already")
 
@@ -202,9 +113,10 @@ def unsubscribe(call: Call, address: str, reason: str) -> None:
 @_ADDRESS
 @click.option("--reason", metavar="TEXT", required=True, help="What shows that they want it; kept.")
 def resubscribe(call: Call, address: str, reason: str) -> None:
-    """Bring back one person who left or bounced, as they asked.
+    """Bring back one person who left, bounced or was erased, as they asked.
 
-    Who complained cannot be brought back.
+    Who complained cannot be brought back. Of who was erased nothing is known any more: give them their
+    values again with `subscribers add`.
 
     \b
     Example:
@@ -214,9 +126,42 @@ def resubscribe(call: Call, address: str, reason: str) -> None:
     from newsletter.store.clock import utcnow
 
     why = audience.text_option("--reason", reason)
-    with _database(call) as database, database.write() as connection:
-        change = people.resubscribe(connection, address, reason=why, now=utcnow())
+    with audience.opened(call) as database, database.write() as connection:
+        change = people.resubscribe(connection, address, reason=why, now=utcnow(), secret=audience.secret(call))
     _report(call, change, "is subscribed again" if change.changed else "was subscribed already")
+
+
+@subscribers.sub()
+@_ADDRESS
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(call: Call, address: str, *, yes: bool) -> int:
+    """Erase one person for good, as they asked.
+
+    Address, values and history go from the database, its backups, trial mails and caches; what was sent
+    still counts. A keyed hash stays, so that no import brings them back: only resubscribe does.
+
+    If it is interrupted, or another process uses the database, run it again to finish.
+
+    \b
+    Examples:
+      newsletter subscribers erase ada@example.org
+      newsletter subscribers erase ada@example.org --yes --json
+    """
+    from newsletter.audience.erasing import leaver
+    from newsletter.cli import erasing
+
+    who = leaver(address, audience.secret(call))
+    with audience.opened(call) as database:
+        erasing.check(database, who)
+        if not yes:
+            erasing.confirm(who)
+        done = erasing.erase(call.config(), database, who)
+    if call.json:
+        left = [{"file": file, "advice": advice} for file, advice in done.left]
+        output.emit(done._asdict() | {"backups": list(done.backups), "left": left})
+    else:
+        erasing.show(done)
+    return 3 if done.left else 0
 
 
 def _report(call: Call, change: Change, said: str) -> None:
@@ -250,7 +195,7 @@ def export(call: Call, file: Path | None, statuses: tuple[str, ...], *, raw: boo
     query = Query(statuses)
     if file is not None and file.exists() and not overwrite:
         raise Blocked(f"{display(file)} is there already", hint="Name another file, or replace it with --overwrite.")
-    with _database(call) as database, database.read() as connection:
+    with audience.opened(call) as database, database.read() as connection:
         if file is None and call.json:
             for part in audience.people_json(people(connection, query), count(connection, query)):
                 click.echo(part, nl=False)
@@ -288,12 +233,15 @@ def stats(call: Call) -> None:
     """
     from newsletter.audience import listing
 
-    with _database(call) as database, database.read() as connection:
+    with audience.opened(call) as database, database.read() as connection:
         found = listing.stats(connection)
     if call.json:
-        output.emit({"people": found.people, "status": dict(found.statuses), "fields": dict(found.fields)})
+        counts = {"people": found.people, "status": dict(found.statuses), "erased": found.erased}
+        output.emit(counts | {"fields": dict(found.fields)})
         return
     output.table(("Status", "People"), [*found.statuses.items(), ("all", found.people)])
+    if found.erased:
+        output.note(f"\nErased, and only counted: {found.erased:,}")
     if found.fields:
         active = found.statuses["active"]
         output.say()

@@ -1,0 +1,124 @@
+"""What files of a workspace hold of an address: trial mails and caches go, others are named."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from email.utils import getaddresses
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from newsletter.audience.address import BadAddress, parse
+from newsletter.files import display, write, writing
+from newsletter.preview.opening import head_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from newsletter.audience.erasing import Leaver
+
+_HEAD, _MOST_HEAD = 8 * 1024, 256 * 1024
+
+
+class Traces(NamedTuple):
+    """What was done about files, and which still hold the address: path and what to do."""
+
+    mails: int
+    left: tuple[tuple[str, str], ...]
+
+
+def remove(state: Path, build: Path, leaver: Leaver) -> Traces:
+    """Remove the trial mails to the address, its lines in their indexes, and caches that hold it.
+
+    Every file is replaced whole or left. Doing it again does what is left to do. Raises ``Unwritable``.
+    """
+    outbox = state / "outbox"
+    mails = sum(_unlink(path) for path in _files(outbox) if _is_mail(path) and _is_to(path, leaver))
+    for path in _files(outbox):
+        if path.suffix == ".jsonl":
+            _drop_lines(path, leaver)
+    for path in _files(state / "cache"):
+        if _holds(path, leaver):
+            _unlink(path)
+    built = [(display(path), "build the issue again without --as, or remove it") for path in _holding(build, leaver)]
+    return Traces(mails, (*_others(state, leaver), *built))
+
+
+def _others(state: Path, leaver: Leaver) -> Iterator[tuple[str, str]]:
+    """Files that nothing here knows: logs of a scheduler, copies made by hand."""
+    database = "newsletter.db"  # and its backups, which are erased as databases
+    for path in _holding(state, leaver):
+        below = path.relative_to(state)
+        if below.parts[0] != "outbox" and not path.name.startswith(database):
+            yield display(path), "look into it, or remove it"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, _folders, names in os.walk(folder):
+        for name in sorted(names):
+            yield Path(where, name)
+
+
+def _is_mail(path: Path) -> bool:
+    """Whether this is a message, complete or left behind half."""
+    return path.name.endswith((".eml", ".eml.part"))
+
+
+def _is_to(path: Path, leaver: Leaver) -> bool:
+    raw = _read(path, _HEAD)
+    if len(raw) == _HEAD and b"\r\n\r\n" not in raw and b"\n\n" not in raw:
+        raw = _read(path, _MOST_HEAD)
+    to = head_fields(raw)[0]
+    return leaver.mentions.within(to) and any(_key(each) == leaver.key for _, each in getaddresses([to]))
+
+
+def _key(address: str) -> str:
+    try:
+        return parse(address)[1]
+    except BadAddress:
+        return ""
+
+
+def _drop_lines(path: Path, leaver: Leaver) -> None:
+    lines = _read(path).splitlines(keepends=True)
+    kept = [line for line in lines if not _names(line, leaver)]
+    if len(kept) != len(lines):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        write(path, b"".join(kept), mode=mode)
+
+
+def _names(line: bytes, leaver: Leaver) -> bool:
+    text = line.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError):
+        text = f"{text}\n{json.dumps(json.loads(text), ensure_ascii=False)}"  # another writer may escape letters
+    return leaver.mentions.within(text)
+
+
+def _holding(folder: Path, leaver: Leaver) -> Iterator[Path]:
+    return (path for path in _files(folder) if _holds(path, leaver))
+
+
+def _holds(path: Path, leaver: Leaver) -> bool:
+    data = _read(path)
+    folded = data.lower()
+    if not any(tail.encode().lower() in folded for tail in leaver.mentions.tails):
+        return False
+    return leaver.mentions.within(data.decode("utf-8", "replace"))
+
+
+def _read(path: Path, most: int = -1) -> bytes:
+    """A plain file's bytes; none when it has gone or is anything else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def _unlink(path: Path) -> int:
+    with writing(path):
+        path.unlink(missing_ok=True)
+    return 1

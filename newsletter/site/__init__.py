@@ -1,0 +1,1 @@
+"""The public side: what readers' links lead to, and what was published."""
