@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from newsletter.config import reference
+from newsletter.providers import registry, table
 
-PAGES = {"configuration.md": reference}
+PAGES = {"configuration.md": reference, "providers.md": lambda: table.reference(registry.capabilities())}
 
 
 def main() -> None:

@@ -367,6 +367,15 @@ def sender_value(sender: Mailbox) -> str:
     return unfolded(_mailbox("From", sender))
 
 
+def unquoted_value(mailbox: Mailbox) -> str:
+    """The same without quotes: a name that needs them becomes encoded words, too."""
+    value = sender_value(mailbox)
+    if not value.startswith('"'):
+        return value
+    words = _encoded("Reply-To", mailbox.name).replace("\r\n", "")
+    return f"{words} <{address(mailbox.address)}>"
+
+
 def list_id(name: str, sender: Mailbox) -> str:
     """The value of ``List-Id`` (RFC 2919), the same for every issue."""
     return unfolded(_list_id(name, sender))

@@ -27,19 +27,19 @@ def listen(port: int, host: str = HOST, *, command: str = "outbox") -> socket.so
     Raises ``Unavailable`` when another program has the port, ``BadConfig`` when this machine has no such address.
     """
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((str(address[0]), port), family=family, dualstack_ipv6=both)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, UnicodeError) or isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            hint = "Use 127.0.0.1 behind a reverse proxy on this machine, or 0.0.0.0 for every address of it."
+            raise BadConfig(f"this machine has no address “{host}” to answer at", hint=hint) from error
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
             message = f"port {port} of this machine is taken: another {command}, or another program"
             if error.errno == errno.EACCES:
                 message = f"port {port} of this machine may not be used by this account"
             hint = f"Close that one, or choose a port: newsletter {command} --port {max(1024, port % 65535 + 1)}"
             raise Unavailable(message, hint=hint) from error
-        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-            hint = "Use 127.0.0.1 behind a reverse proxy on this machine, or 0.0.0.0 for every address of it."
-            raise BadConfig(f"this machine has no address “{host}” to answer at", hint=hint) from error
         raise
 
 

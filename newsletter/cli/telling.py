@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output
+from newsletter.config import OUTBOX
 
 if TYPE_CHECKING:
     from newsletter.cli.app import Call
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
 def show_plan(plan: Plan) -> None:
     """A plan for a person."""
     output.say(f"{output.style(plan.slug, bold=True)}  “{plan.subject}”")
-    output.say(
-        f"  recipients  {plan.recipients:,} {_way(plan.provider)}{'' if plan.real or plan.provider == 'outbox' else ', a trial'}"
-    )
+    trial = "" if plan.real or plan.provider == OUTBOX else ", a trial"
+    output.say(f"  recipients  {plan.recipients:,} {_way(plan.provider)}{trial}")
     for reason, count in plan.left_out:
         output.say(f"  left out    {count:,} {reason}")
     for each in plan.failing:
@@ -25,7 +25,8 @@ def show_plan(plan: Plan) -> None:
     variants = "" if plan.variants == 1 else f", {plan.variants} variants"
     work = f"{_count(plan.batches, 'batch')}, {_count(plan.calls, 'call')}{variants}"
     output.say(f"  work        {work}, about {size(plan.bytes)}")
-    rate = "as fast as this machine writes" if plan.seconds is None else f"about {duration(plan.seconds)} at its rate"
+    fast = "this machine writes" if plan.provider == OUTBOX else f"{_name(plan.provider)} takes it"
+    rate = f"as fast as {fast}" if plan.seconds is None else f"about {duration(plan.seconds)} at its rate"
     output.say(f"  time        {rate}")
     output.say(f"  plan        {plan.id}")
 
@@ -73,11 +74,11 @@ def describe(status: Status) -> str:
 
 
 def _name(provider: str) -> str:
-    return "the outbox" if provider == "outbox" else provider.title()
+    return "the outbox" if provider == OUTBOX else provider.title()
 
 
 def _way(provider: str) -> str:
-    return "to the outbox" if provider == "outbox" else f"by {_name(provider)}"
+    return "to the outbox" if provider == OUTBOX else f"by {_name(provider)}"
 
 
 def _next(status: Status) -> str:

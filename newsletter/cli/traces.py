@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import stat
 from email.utils import getaddresses
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from newsletter.audience.address import BadAddress, parse
 from newsletter.files import display, write, writing
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from newsletter.audience.erasing import Leaver
 
 _HEAD, _MOST_HEAD = 8 * 1024, 256 * 1024
+_BLOCK, _OVERLAP = 1 << 20, 4 * 1024
 
 
 class Traces(NamedTuple):
@@ -42,17 +44,17 @@ def remove(state: Path, build: Path, leaver: Leaver) -> Traces:
     for path in _files(state / "cache"):
         if _holds(path, leaver):
             _unlink(path)
-    built = [(display(path), "build the issue again without --as, or remove it") for path in _holding(build, leaver)]
-    return Traces(mails, (*_others(state, leaver), *built))
+    left = [(path, "look into it, or remove it") for path in _others(state)]
+    left += [(path, "build the issue again without --as, or remove it") for path in _files(build)]
+    return Traces(mails, tuple((display(path), advice) for path, advice in left if _holds(path, leaver)))
 
 
-def _others(state: Path, leaver: Leaver) -> Iterator[tuple[str, str]]:
+def _others(state: Path) -> Iterator[Path]:
     """Files that nothing here knows: logs of a scheduler, copies made by hand."""
-    database = "newsletter.db"  # and its backups, which are erased as databases
-    for path in _holding(state, leaver):
-        below = path.relative_to(state)
-        if below.parts[0] != "outbox" and not path.name.startswith(database):
-            yield display(path), "look into it, or remove it"
+    for path in _files(state):
+        outbox = path.relative_to(state).parts[0] == "outbox"
+        if not outbox and not path.name.startswith("newsletter.db"):  # backups are erased as databases
+            yield path
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -96,26 +98,35 @@ def _names(line: bytes, leaver: Leaver) -> bool:
     return leaver.mentions.within(text)
 
 
-def _holding(folder: Path, leaver: Leaver) -> Iterator[Path]:
-    return (path for path in _files(folder) if _holds(path, leaver))
-
-
 def _holds(path: Path, leaver: Leaver) -> bool:
-    data = _read(path)
-    folded = data.lower()
-    if not any(tail.encode().lower() in folded for tail in leaver.mentions.tails):
-        return False
-    return leaver.mentions.within(data.decode("utf-8", "replace"))
+    """Whether a file of any size mentions the address."""
+    tails = [tail.lower().encode() for tail in leaver.mentions.tails]
+    with _opened(path) as file:
+        before = b""
+        while block := file.read(_BLOCK):
+            data = before + block
+            folded = data.lower()
+            if any(tail in folded for tail in tails) and leaver.mentions.within(data.decode("utf-8", "replace")):
+                return True
+            before = data[-_OVERLAP:]
+    return False
 
 
 def _read(path: Path, most: int = -1) -> bytes:
     """A plain file's bytes; none when it has gone or is anything else."""
+    with _opened(path) as file:
+        return file.read(most)
+
+
+def _opened(path: Path) -> IO[bytes]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return b""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        return io.BytesIO()
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return io.BytesIO()
 
 
 def _unlink(path: Path) -> int:

@@ -66,8 +66,7 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     except Refused as error:
         _refused(job, streaks, claim, error, [message.person for message in messages])
     else:
-        streaks.good()
-        _record(job, claim, lambda c, at: _accepted(c, job, claim, at, answer))
+        _answered(job, streaks, claim, answer, payload.count)
 
 
 def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], object]) -> None:
@@ -80,10 +79,26 @@ def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], 
     patiently(job.tools, claim.lease_until, once)
 
 
-def _accepted(connection: Connection, job: Job, claim: Claim, at: dt.datetime, answer: Answer) -> None:
-    ledger.accept(connection, claim.held, at, answer)
-    if answer.wait:
-        rate.hold(connection, job.provider.account, at, min(answer.wait, _LONGEST_WAIT))
+def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, count: int) -> None:
+    """An acceptance, apart from those whom it refuses; one that refuses everybody counts as a refusal."""
+    many = False
+    if len(answer.refused) < count:
+        streaks.good()
+    else:
+        many = streaks.add_refused() >= _REFUSALS
+
+    def settle(connection: Connection, at: dt.datetime) -> None:
+        ledger.accept(connection, claim.held, at, answer)
+        if answer.wait:
+            rate.hold(connection, job.provider.account, at, min(answer.wait, _LONGEST_WAIT))
+        if many:
+            _hold_refused(connection, job, answer.refused[0].reason)
+
+    _record(job, claim, settle)
+
+
+def _hold_refused(connection: Connection, job: Job, why: str) -> None:
+    control.pause_for_fault(connection, job.send_id, Fault.CONFIG, f"call after call is refused: {why}")
 
 
 def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: list[int]) -> None:
@@ -102,7 +117,7 @@ def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: l
     def settle(connection: Connection, at: dt.datetime) -> None:
         ledger.refuse(connection, claim.held, at, why)
         if many:
-            control.pause_for_fault(connection, job.send_id, Fault.CONFIG, f"call after call is refused: {why}")
+            _hold_refused(connection, job, why)
 
     _record(job, claim, settle)
 

@@ -8,6 +8,9 @@ against a live account.
   is 409, too, with other words.
 * Five calls a second for a team (older pages say two); ``ratelimit-*`` and ``retry-after`` say when to go on. The
   quotas of the day and the month are 429 as well, told apart by the error's name.
+* ``from`` wants its display name bare: encoded words are answered with 451, quotes and commas with 422; elsewhere
+  encoded words are taken and quotes are not (django-anymail 15.2, read 2026-11-25). What may not stand bare is left
+  out.
 * A batch takes no attachments and no ``scheduled_at``; webhooks don't say which of several recipients is meant, so
   there is one ``to`` a message. ``Message-ID`` is Resend's own. Tags hold ASCII letters, digits, ``_`` and ``-``.
 * 40 MB a call is the limit of one message as documented; taken for the whole call, which is unverified.
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     import httpx
 
     from newsletter.config import Account
-    from newsletter.model import Template
+    from newsletter.model import Mailbox, Template
     from newsletter.providers.base import Letter, Message, Sought, Suppressed
 
 NAME = "resend"
@@ -47,6 +51,7 @@ KEY_LIFETIME = dt.timedelta(hours=24)
 _KEY_MARGIN = dt.timedelta(minutes=15)
 """Taken off the key's life: clocks differ, and the request itself takes its time."""
 
+_NOT_BARE = re.compile(r'[",;:<>@()\[\]\\]')
 _PAGE = 100
 _Parts = tuple["bytes | tuple[int, Callable[[str], str]]", ...]
 
@@ -139,11 +144,11 @@ def capabilities(*, real: bool = True, per_second: float | None = None) -> Capab
 
 def compose(letter: Letter) -> Sheet:
     """Everything that is the same for all people of a send, as JSON."""
-    before = f'{{"from":{_json(mime.sender_value(letter.sender))},"to":['
+    before = f'{{"from":{_json(_bare_sender(letter.sender))},"to":['
     headers = [f'"List-Id":{_json(mime.list_id(letter.list_name, letter.sender))}']
     if letter.feedback_id:
         headers.append(f'"Feedback-ID":{_json(mime.feedback_id(letter.tag, letter.feedback_id))}')
-    reply = f'"reply_to":{_json(mime.sender_value(letter.reply_to))},' if letter.reply_to else ""
+    reply = f'"reply_to":{_json(mime.unquoted_value(letter.reply_to))},' if letter.reply_to else ""
     after = f',{reply}"headers":{{{",".join(headers)},"List-Unsubscribe":'
     mailto = mime.mailto(letter.unsubscribe_email)
     tag = mime.plain(letter.tag)
@@ -238,6 +243,12 @@ def _message(sheet: Sheet, values: Sequence[str], own: tuple[bytes, bytes]) -> l
 def _fill(parts: _Parts, values: Sequence[str]) -> Iterator[bytes]:
     for part in parts:
         yield part if isinstance(part, bytes) else _bare(part[1](values[part[0]]))
+
+
+def _bare_sender(sender: Mailbox) -> str:
+    name = " ".join(_NOT_BARE.sub(" ", sender.name).split())
+    where = mime.address(sender.address)
+    return f"{name} <{where}>" if name else where
 
 
 def _cut(template: Template) -> _Parts:

@@ -32,7 +32,12 @@ _OPERATOR = frozenset(
 )
 """Names of errors that no smaller call can mend (https://resend.com/docs/api-reference/errors, 2026-11-25)."""
 
-_SENDER = re.compile(r"\bfrom\b|domain is not verified|testing emails|own email address|verify a domain", re.IGNORECASE)
+_SENDER = re.compile(
+    r"[`'\"]from[`'\"]|\bfrom address|invalid characters|domain is not verified|testing emails|own email address"
+    r"|verify a domain",
+    re.IGNORECASE,
+)
+"""Words about the sender, or about what the account may do; no recipient is at fault."""
 
 
 def accepted(response: Response, people: Sequence[int]) -> Answer:
@@ -54,6 +59,9 @@ def accepted(response: Response, people: Sequence[int]) -> Answer:
     ids = tuple((person, each) for person, each in given if isinstance(each, str) and each)
     if len({each for _, each in ids}) != len(ids):
         raise Unknown(f"{_NAME} gave one id to several messages")
+    if len(refused) == len(people) and all(_SENDER.search(reason) for reason in refused.values()):
+        # In permissive validation a sender that may not send is told of every message; no recipient is at fault.
+        raise NotSent(f"{_NAME} refuses the sender: {next(iter(refused.values()))}", fault=Fault.CONFIG)
     verdicts = tuple(Verdict(people[index], reason) for index, reason in sorted(refused.items()))
     return Answer(refused=verdicts, ids=ids, wait=_wait(response))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from newsletter.audience import erased, erasing
 from newsletter.audience.columns import Wishes
 from newsletter.audience.importing import Order, Outcome, run
 from newsletter.store.tables import meta, person, person_event
@@ -15,6 +16,7 @@ from newsletter.store.tables import meta, person, person_event
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from newsletter.audience.erased import Secret
     from newsletter.store.database import Database
 
 NOW = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
@@ -27,6 +29,21 @@ def write_list(folder: Path, data: str | bytes, name: str = "people.csv") -> Pat
     return path
 
 
+def secret() -> str:
+    """The secret of all tests here."""
+    return "a-secret-made-for-tests-only"
+
+
+def erase(database: Database, address: str) -> None:
+    """Erase somebody from the list, and keep their hash."""
+    leaver = erasing.leaver(address, secret)
+    with database.write() as connection:
+        who = erasing.person_of(connection, leaver)
+        assert who is not None
+        erasing.blank(connection, who, NOW)
+        erased.keep(connection, leaver.hash, NOW)
+
+
 def imported(
     database: Database,
     path: Path,
@@ -36,9 +53,10 @@ def imported(
     ignored: tuple[str, ...] = (),
     targets: dict[str, str] | None = None,
     now: dt.datetime = NOW,
+    secret: Secret = secret,
 ) -> Outcome:
     """Import a file with a fixed clock."""
-    order = Order(path, Wishes(targets or {}, frozenset(ignored)), consent, skip)
+    order = Order(path, Wishes(targets or {}, frozenset(ignored)), consent, skip, secret)
     return run(database, order, now=lambda: now)
 
 

@@ -64,8 +64,8 @@ def test_a_message_for_each_with_one_recipient(kit: ResendKit) -> None:
     """Each is complete: sender, address, subject, both bodies, headers and tags."""
     letter = dataclasses.replace(
         LETTER,
-        sender=Mailbox("Tess Editör", "tess@example.org"),
-        reply_to=Mailbox("Re", "re@example.org"),
+        sender=Mailbox('Tess "Editör", Chief', "tess@example.org"),
+        reply_to=Mailbox("Re, all", "re@example.org"),
         unsubscribe_email="leave@example.org",
         feedback_id="harbourletter",
     )
@@ -79,12 +79,12 @@ def test_a_message_for_each_with_one_recipient(kit: ResendKit) -> None:
     assert int(request.headers["content-length"]) == len(request.content)
     first, second = json.loads(request.content)
     assert first == {
-        "from": "=?utf-8?q?Tess_Edit=C3=B6r?= <tess@example.org>",
+        "from": "Tess Editör Chief <tess@example.org>",
         "to": ["p1@example.com"],
         "subject": 'Hi Ana "A" \\ & Bo',
         "html": "<p>Hello Ana &quot;A&quot; \\ &amp; Bo</p>",
         "text": 'Hello Ana "A" \\ & Bo\n',
-        "reply_to": "Re <re@example.org>",
+        "reply_to": "=?utf-8?q?Re=2C_all?= <re@example.org>",
         "headers": {
             "List-Id": "The Test Letter <the-test-letter.example.org>",
             "Feedback-ID": "2026-11-23-hello:issue:newsletter:harbourletter",
@@ -194,6 +194,16 @@ def test_faults_of_the_account_refuse_nobody(
     with pytest.raises(NotSent) as caught:
         submit(kit, 1)
     assert (caught.value.fault, caught.value.retry_after) == (fault, wait)
+
+
+def test_a_sender_that_may_not_send_refuses_nobody(kit: ResendKit) -> None:
+    """Permissive validation tells it of every message; the operator mends it."""
+    said = "Invalid `from` field. The email address needs to follow the `email@example.com` format."
+    answer = {"data": [], "errors": [{"index": index, "message": said} for index in range(2)]}
+    kit.fake.script.append(httpx.Response(200, json=answer))
+    with pytest.raises(NotSent) as caught:
+        submit(kit, 1, 2)
+    assert caught.value.fault == 78
 
 
 def test_a_key_used_with_another_body_is_doubt_for_good(kit: ResendKit) -> None:

@@ -101,7 +101,7 @@ def _tell(base: str) -> None:
     output.say("It takes mail as Mailgun and Resend do. For a trial of one, in newsletter.yaml and .env:")
     for name, key in SPOKEN.items():
         output.say(f"\n  provider: {name}\n  {name}: {{base_url: {base}}}\n  {key}=anything")
-    output.say()
+    output.hint("\nThe rules of a real send hold: an https public_url and a postal address.")
 
 
 def _desktop() -> bool:

@@ -111,3 +111,8 @@ def parsed(line: bytes) -> Event | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def wrong(key: str) -> bool:
+    """Whether a key was chosen to be refused: it says so itself."""
+    return any(word in key.lower() for word in ("wrong", "invalid"))

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from newsletter.errors import Unwritable
-from newsletter.providers.dialects import mailgun, mailgun_lists, resend, resend_lists
+from newsletter.providers.dialects import mailgun, mailgun_gate, mailgun_lists, resend, resend_lists
 from newsletter.providers.dialects.base import Declined, answer
 from newsletter.providers.dialects.keep import KEY_LIFE, BadFile, Known, body_hash
 from newsletter.providers.dialects.rate import Window
@@ -35,21 +35,21 @@ def dialect(path: str, authorization: str) -> str:
     A key at an address that no API has is a call gone wrong, and hears what its provider says there.
     """
     if path == "/v3" or path.startswith("/v3/"):
-        return mailgun.DIALECT
+        return mailgun_gate.DIALECT
     if path in {"/emails", "/suppressions"} or path.startswith(("/emails/", "/suppressions/")):
         return resend.DIALECT
     kind = authorization.partition(" ")[0].lower()
-    return {"basic": mailgun.DIALECT, "bearer": resend.DIALECT}.get(kind, "")
+    return {"basic": mailgun_gate.DIALECT, "bearer": resend.DIALECT}.get(kind, "")
 
 
 def most_bytes(name: str) -> int:
     """How large a request may be."""
-    return mailgun.REQUEST_BYTES if name == mailgun.DIALECT else resend.REQUEST_BYTES
+    return mailgun_gate.REQUEST_BYTES if name == mailgun_gate.DIALECT else resend.REQUEST_BYTES
 
 
 def too_large(name: str) -> Reply:
     """The answer to a larger one."""
-    return mailgun.too_large() if name == mailgun.DIALECT else resend.too_large()
+    return mailgun_gate.too_large() if name == mailgun_gate.DIALECT else resend.too_large()
 
 
 class Desk:
@@ -67,7 +67,7 @@ class Desk:
         self._clock = clock
         self._token = token
         self._windows = {
-            mailgun.DIALECT: Window(limit) if limit else None,
+            mailgun_gate.DIALECT: Window(limit) if limit else None,
             resend.DIALECT: Window(RESEND_PER_SECOND if limit is None else limit) if limit != 0 else None,
         }
         self._lock = threading.Lock()
@@ -77,11 +77,11 @@ class Desk:
         """Decide, write, and answer."""
         speaks = dialect(call.path, call.headers.get("authorization", ""))
         refusal, slot = self._admit(speaks, call)
-        reply = refusal or (self._mailgun(call) if speaks == mailgun.DIALECT else self._resend(call))
+        reply = refusal or (self._mailgun(call) if speaks == mailgun_gate.DIALECT else self._resend(call))
         return reply.adding(_rate_headers(self._windows[speaks], slot)) if speaks == resend.DIALECT else reply
 
     def _admit(self, speaks: str, call: Call) -> tuple[Reply | None, Slot | None]:
-        refusal = mailgun.credentials(call) if speaks == mailgun.DIALECT else resend.credentials(call)
+        refusal = mailgun_gate.credentials(call) if speaks == mailgun_gate.DIALECT else resend.credentials(call)
         window = self._windows[speaks]
         if refusal or window is None:
             return refusal, None
@@ -89,7 +89,7 @@ class Desk:
             slot = window.take(self._clock())
         if slot.fits:
             return None, slot
-        return mailgun.too_fast() if speaks == mailgun.DIALECT else resend.too_fast(window.limit), slot
+        return mailgun_gate.too_fast() if speaks == mailgun_gate.DIALECT else resend.too_fast(window.limit), slot
 
     def _settle(self, name: str, outcome: Outcome) -> Reply:
         try:
@@ -102,13 +102,13 @@ class Desk:
 
     def _mailgun(self, call: Call) -> Reply:
         try:
-            domain, room, token = mailgun.place(call)
+            domain, room, token = mailgun_gate.place(call)
         except Declined as declined:
             return declined.reply
         if room == "messages":
-            return self._settle(mailgun.DIALECT, mailgun.accept(call, domain, self._token()))
+            return self._settle(mailgun_gate.DIALECT, mailgun.accept(call, domain, self._token()))
         if room == "events":
-            return mailgun_lists.events(call, token, self._keep.events(mailgun.DIALECT))
+            return mailgun_lists.events(call, token, self._keep.events(mailgun_gate.DIALECT))
         try:
             return mailgun_lists.people(call, room, self._keep.suppressed())
         except BadFile as error:

@@ -185,7 +185,7 @@ def _body(bodies: Sequence[tuple[str, bytes]]) -> bytes:
     for _, encoded in bodies:
         digest.update(encoded)
     boundary = f"=_{digest.hexdigest()[:32]}".encode()
-    head = b'Content-Type: multipart/alternative; boundary="' + boundary + b'"\r\n\r\n'
+    head = b'Content-Type: multipart/alternative;\r\n boundary="' + boundary + b'"\r\n\r\n'
     parts = [b"--" + boundary + b"\r\n" + _type(kind) + encoded + b"\r\n" for kind, encoded in bodies]
     return head + b"".join(parts) + b"--" + boundary + b"--\r\n"
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from newsletter.providers.dialects import eml
-from newsletter.providers.dialects.base import Call, Declined, Event, Mail, Outcome, Reply, answer, folder, names
-from newsletter.providers.dialects.mailgun import wrong
+from newsletter.providers.dialects.base import Call, Declined, Event, Mail, Outcome, Reply, answer, folder, names, wrong
 from newsletter.providers.dialects.resend_checks import Invalid, Message, check
 
 if TYPE_CHECKING:
