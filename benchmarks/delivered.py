@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
+from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from scene import Scene
 
     from newsletter.delivery.desk import Job
+    from newsletter.store.database import Database
 
 LINKS = Links("https://letters.example.org", b"a-secret-made-for-benchmarks-only")
 
@@ -32,22 +38,57 @@ def delivered(scene: Scene) -> dict[str, float]:
     began = perf_counter()
     job = _begun(scene)
     frozen = perf_counter()
+    others = [_helper(scene) for _ in range(1, scene.processes)]
+    ready = perf_counter()
+    for other in others:
+        _say(other)
     work.run(job, scene.workers, lambda: _look(job))
+    for other in others:
+        if other.wait():
+            message = "another process failed"
+            raise RuntimeError(message)
     ended = perf_counter()
     with job.database.read() as connection:
         taken = select(func.sum(batch.c.n)).where(batch.c.state == "accepted")
         if (accepted := connection.execute(taken).scalar_one()) != scene.people:
             message = f"{accepted} of {scene.people} were accepted: {ledger.get(connection, job.send_id)}"
             raise RuntimeError(message)
-    return {"freezing": frozen - began, "working": ended - frozen}
+    return {"freezing": frozen - began, "working": ended - ready}
+
+
+def helping(scene: Scene) -> dict[str, float]:
+    """Another process's part of the same send, from when it is told to begin."""
+    job = _job(scene, open_database(scene.ledger), 1)
+    print(flush=True)
+    sys.stdin.readline()
+    work.run(job, scene.workers, lambda: _look(job))
+    return {}
+
+
+def _helper(scene: Scene) -> subprocess.Popen[bytes]:
+    """Another process that is ready to begin."""
+    command = [sys.executable, str(Path(__file__).with_name("scene.py")), "helping", json.dumps(asdict(scene))]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None  # noqa: S101 - for the type checker
+    process.stdout.readline()
+    return process
+
+
+def _say(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None  # noqa: S101 - for the type checker
+    process.stdin.write(b"\n")
+    process.stdin.close()
 
 
 def _begun(scene: Scene) -> Job:
     """A send with its audience frozen."""
-    database, provider = open_database(scene.ledger()), scene.made()
+    database, provider = open_database(scene.fresh()), scene.made()
     wish = Wish("issue", "issue", "issue", scene.frozen(), provider.capabilities, provider.account, scene.size, "")
-    made = start.create(database, wish, utcnow())
-    return desk.job(database, made.id, provider, LINKS, desk.tools(threading.Event()))
+    return _job(scene, database, start.create(database, wish, utcnow()).id)
+
+
+def _job(scene: Scene, database: Database, send_id: int) -> Job:
+    return desk.job(database, send_id, scene.made(), LINKS, desk.tools(threading.Event()))
 
 
 def _look(job: Job) -> None:
@@ -57,7 +98,7 @@ def _look(job: Job) -> None:
 
 
 def unledgered(scene: Scene) -> dict[str, float]:
-    """The same people, values, links, bytes and calls from as many threads, with nothing written down."""
+    """The same people, values, links, bytes and calls from as many threads, with nothing written into the ledger."""
     job = _begun(scene)
     variant = job.frozen.variants[0]
     numbers = count(1)

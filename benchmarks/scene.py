@@ -31,6 +31,7 @@ DOMAIN = "letters.example.org"
 PARTS = {
     "prepare": "scene",
     "delivered": "delivered",
+    "helping": "delivered",
     "unledgered": "delivered",
     "bare": "delivered",
     "anymail_mailgun": "yardstick",
@@ -41,7 +42,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """One measurement: so many people by a provider, ``size`` a call, from ``workers`` threads."""
+    """One measurement: so many people by a provider, ``size`` a call, from ``workers`` threads of each process."""
 
     folder: str
     url: str
@@ -49,6 +50,7 @@ class Scene:
     people: int
     size: int
     workers: int
+    processes: int = 1
 
     @property
     def root(self) -> Path:
@@ -67,13 +69,17 @@ class Scene:
         name = "sample" if self.provider == "mailgun" else "large"
         return freeze.thaw((self.root / name).read_bytes())
 
+    @property
     def ledger(self) -> Path:
+        """Where the ledger of this measurement lies."""
+        return self.root / "run" / "newsletter.db"
+
+    def fresh(self) -> Path:
         """A fresh ledger with these people."""
-        target = self.root / "run"
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir()
-        shutil.copyfile(self.root / f"{self.people}.db", target / "newsletter.db")
-        return target / "newsletter.db"
+        shutil.rmtree(self.ledger.parent, ignore_errors=True)
+        self.ledger.parent.mkdir()
+        shutil.copyfile(self.root / f"{self.people}.db", self.ledger)
+        return self.ledger
 
     def made(self) -> Provider:
         """The real provider, pointed at the sink, at a rate that it never meets."""

@@ -1,6 +1,6 @@
 """The sink of the benchmarks: ``sink.c`` where there is a C compiler, else processes of Python that do the same.
 
-    python benchmarks/sink.py     (the Python one: prints its port, ends when its standard input does)
+python benchmarks/sink.py     (the Python one: prints its port, ends when its standard input does)
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ WIDTH = 76
 
 _LOCAL = re.compile(r"[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+(?:\.[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_PLAIN = re.compile(f"{_LOCAL.pattern}@{_DOMAIN.pattern}")
 _PLAIN_DOMAIN = re.compile(r"[a-z0-9]{1,63}(?:\.[a-z0-9]{1,63}){1,2}")
 _VISIBLE = re.compile(r"[!-;=?-~]+")
 _UNSOUND = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -245,7 +246,7 @@ def _value(slot: Slot, values: Sequence[str]) -> bytes:
 
 def sound(value: str) -> None:
     """Raise ``CannotRender`` when ``value`` may stand in no message: control characters, lone surrogates."""
-    if bad := _UNSOUND.search(value):
+    if not value.isprintable() and (bad := _UNSOUND.search(value)):
         message = f"a value holds U+{ord(bad[0]):04X}, which may not stand in a message"
         raise CannotRender(message)
 
@@ -267,11 +268,13 @@ def address(text: str) -> str:
 
     Raises ``CannotRender`` for a local part that only SMTPUTF8 could carry, or one in quotes.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     local, _, domain = text.rpartition("@")
     if not _LOCAL.fullmatch(local):
         message = "the part before the @ needs quotes or SMTPUTF8, which providers do not take"
         raise CannotRender(message)
-    return f"{local}@{domain if domain.isascii() and _DOMAIN.fullmatch(domain) else _domain(domain)}"
+    return f"{local}@{_domain(domain)}"
 
 
 def _domain(domain: str) -> str:

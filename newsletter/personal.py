@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -143,15 +142,17 @@ def escape_html(value: str) -> str:
     )
 
 
+_NOT_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Unicode's categories Cc, Zl, Zp and Cs, which never grow."""
+
+
 def unsafe_in_header(value: str) -> str:
     """The name of the first character that may not stand in a header, or an empty string.
 
     Control characters (C0, C1, DEL) and the Unicode line and paragraph separators, RFC 5322 §2.2.
     """
-    for char in value:
-        if unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}:
-            return f"U+{ord(char):04X}"
-    return ""
+    bad = None if value.isprintable() else _NOT_IN_HEADER.search(value)
+    return f"U+{ord(bad[0]):04X}" if bad else ""
 
 
 _BREAKS = re.compile(r" *[\t\r\n][ \t\r\n]*")

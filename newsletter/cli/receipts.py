@@ -61,7 +61,8 @@ def show(config: Config, story: Story, found: Sequence[Receipt]) -> None:
     for each in found:
         output.say()
         _copy(config, each)
-    output.hint(f"\nThe mail itself: newsletter receipt {story.person.address} --issue {found[0].send.slug} --show")
+    output.hint("\nThe first three hashes are made again now, with today's public_url and secret for its links.")
+    output.hint(f"The mail itself: newsletter receipt {story.person.address} --issue {found[0].send.slug} --show")
 
 
 def _person(config: Config, story: Story) -> None:

@@ -31,7 +31,7 @@ def listen(port: int, host: str = HOST, *, command: str = "outbox") -> socket.so
         both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((str(address[0]), port), family=family, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
-        if isinstance(error, UnicodeError) or isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        if isinstance(error, UnicodeError | socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             hint = "Use 127.0.0.1 behind a reverse proxy on this machine, or 0.0.0.0 for every address of it."
             raise BadConfig(f"this machine has no address “{host}” to answer at", hint=hint) from error
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
 import os
+import shutil
 import stat
 from email.utils import getaddresses
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from newsletter.audience.address import BadAddress, parse
-from newsletter.files import display, write, writing
+from newsletter.files import display, writing
 from newsletter.preview.opening import head_fields
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def remove(state: Path, build: Path, leaver: Leaver) -> Traces:
     outbox = state / "outbox"
     mails = sum(_unlink(path) for path in _files(outbox) if _is_mail(path) and _is_to(path, leaver))
     for path in _files(outbox):
-        if path.suffix == ".jsonl":
+        if path.suffix == ".jsonl" and _holds(path, leaver):
             _drop_lines(path, leaver)
     for path in _files(state / "cache"):
         if _holds(path, leaver):
@@ -50,10 +49,11 @@ def remove(state: Path, build: Path, leaver: Leaver) -> Traces:
 
 
 def _others(state: Path) -> Iterator[Path]:
-    """Files that nothing here knows: logs of a scheduler, copies made by hand."""
+    """Files that are neither mails nor databases: what the operator keeps here, logs, copies made by hand."""
     for path in _files(state):
-        outbox = path.relative_to(state).parts[0] == "outbox"
-        if not outbox and not path.name.startswith("newsletter.db"):  # backups are erased as databases
+        picture = path.relative_to(state).parts[:2] == ("outbox", "images")
+        known = picture or _is_mail(path) or path.name.startswith("newsletter.db")  # backups are erased as databases
+        if not known:
             yield path
 
 
@@ -84,18 +84,16 @@ def _key(address: str) -> str:
 
 
 def _drop_lines(path: Path, leaver: Leaver) -> None:
-    lines = _read(path).splitlines(keepends=True)
-    kept = [line for line in lines if not _names(line, leaver)]
-    if len(kept) != len(lines):
-        mode = stat.S_IMODE(path.stat().st_mode)
-        write(path, b"".join(kept), mode=mode)
-
-
-def _names(line: bytes, leaver: Leaver) -> bool:
-    text = line.decode("utf-8", "replace")
-    with contextlib.suppress(ValueError):
-        text = f"{text}\n{json.dumps(json.loads(text), ensure_ascii=False)}"  # another writer may escape letters
-    return leaver.mentions.within(text)
+    """Write the file anew without the lines that mention the address."""
+    half = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    with writing(path):
+        try:
+            with _opened(path) as lines, half.open("xb") as kept:
+                shutil.copymode(path, half)
+                kept.writelines(line for line in lines if not leaver.mentions.within(line.decode("utf-8", "replace")))
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
 
 
 def _holds(path: Path, leaver: Leaver) -> bool:

@@ -179,7 +179,7 @@ def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:
 
     def settle(connection: Connection, at: dt.datetime) -> None:
         ledger.put_back(connection, claim.held, at, error.reason, at + dt.timedelta(seconds=min(wait, _LONGEST_WAIT)))
-        if error.retry_after is not None:
+        if fault is None and error.retry_after is not None:
             rate.slow_down(connection, job.provider.account, at, min(error.retry_after, _LONGEST_WAIT))
         if fault is not None:
             control.pause_for_fault(connection, job.send_id, fault, _with_time(error, at))

@@ -1,21 +1,25 @@
-"""One frozen recipient becomes one message: values evaluated, links made, all of it fit to go out."""
+"""Frozen recipients become messages: values evaluated, links made, all of it fit to go out."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from newsletter import mime
 from newsletter.headers import unsafe
-from newsletter.mime import address, sound
-from newsletter.personal import CannotRender, evaluate, join
+from newsletter.model import Slot
+from newsletter.personal import CannotRender, escaper, evaluate, join
 from newsletter.providers.base import Message, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from newsletter.delivery.freeze import Frozen
     from newsletter.links import Links
-    from newsletter.model import Variant
+    from newsletter.model import Field, Template, Variant
+
+Member = tuple[int, str, str]
+"""Person, address, and the JSON object of frozen values."""
 
 
 class Writer:
@@ -30,7 +34,7 @@ class Writer:
         self._send_id = send_id
         self._name = name
         self._ids = ids
-        self._domain = address(frozen.sender.address).rpartition("@")[2]
+        self._domain = mime.address(frozen.sender.address).rpartition("@")[2]
         self._views = any(field.name == "view_url" for field in frozen.fields)
 
     def message(self, variant: Variant, person: int, to: str, fields: str) -> Message:
@@ -38,28 +42,21 @@ class Writer:
 
         Raises ``CannotRender`` when the address or a value does not fit.
         """
-        address(to)
-        unsubscribe = self._links.unsubscribe(person)
-        given: dict[str, str] = json.loads(fields)
-        given["email"] = to
-        given["unsubscribe_url"] = unsubscribe
-        if self._views:
-            given["view_url"] = self._links.view(self._send_id, person)
-        lang = self._frozen.lang
-        values = tuple([evaluate(field, given, lang) for field in self._frozen.fields])
-        for value in values:
-            sound(value)
-        subject = join(variant.subject, values)
-        if "=?" in subject and (reason := unsafe(subject)):
-            message = f"the subject may not go out: {reason}"
-            raise CannotRender(message)
-        message_id = self._links.message_id(self._name, person, self._domain) if self._ids else ""
-        return Message(person, to, values, message_id, unsubscribe)
+        mime.address(to)
+        return self._all(variant, [(person, to, fields)])[0]
 
-    def messages(
-        self, variant: Variant, members: Iterable[tuple[int, str, str]]
-    ) -> tuple[list[Message], list[Verdict]]:
-        """The messages to ``members`` (person, address, values), and those that cannot be made."""
+    def messages(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
+        """The messages to ``members``, and those that cannot be made.
+
+        Nearly always everybody fits, and a look at all of them together costs a fraction; when somebody does
+        not, one by one tells who. Addresses are left to the provider, which looks at them in any case.
+        """
+        try:
+            return self._all(variant, members), []
+        except CannotRender:
+            return self._each(variant, members)
+
+    def _each(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
         made: list[Message] = []
         failed: list[Verdict] = []
         for person, to, fields in members:
@@ -68,3 +65,44 @@ class Writer:
             except CannotRender as error:
                 failed.append(Verdict(person, str(error)))
         return made, failed
+
+    def _all(self, variant: Variant, members: Sequence[Member]) -> list[Message]:
+        """Everybody's message; raises ``CannotRender`` when a value of one of them does not fit."""
+        people = [person for person, _, _ in members]
+        to = [address for _, address, _ in members]
+        unsubscribe = self._links.unsubscribe_each(people)
+        ours = {"email": to, "unsubscribe_url": unsubscribe}
+        if self._views:
+            ours["view_url"] = self._links.view_each(self._send_id, people)
+        theirs: list[dict[str, str]] = json.loads(f"[{','.join([fields for _, _, fields in members])}]")
+        columns = []
+        for field in self._frozen.fields:
+            texts = ours.get(field.name) or [each.get(field.name, "") for each in theirs]
+            columns.append(_evaluated(field, texts, self._frozen.lang))
+        for column in columns:
+            mime.sound("".join(column))
+        values = list(zip(*columns, strict=True)) if columns else [()] * len(people)
+        _look_at_subjects(variant.subject, columns, values)
+        ids = [self._links.message_id(self._name, person, self._domain) if self._ids else "" for person in people]
+        return list(map(Message, people, to, values, ids, unsubscribe))
+
+
+def _evaluated(field: Field, texts: list[str], lang: str) -> list[str]:
+    """Everybody's value of one field: what ``evaluate`` says of each, sooner where it is plain or has a default."""
+    name, filters = field.name, field.filters
+    if not filters or (len(filters) == 1 and filters[0].name == "default"):
+        blank = filters[0].args[0] if filters else ""
+        return [text if text.strip() else blank for text in texts]
+    return [evaluate(field, {name: text}, lang) for text in texts]
+
+
+def _look_at_subjects(subject: Template, columns: Sequence[Sequence[str]], values: Sequence[tuple[str, ...]]) -> None:
+    """Raise ``CannotRender`` when a subject may not go out; an encoded word, which begins with ``=?``, is read."""
+    parts = [escaper(p.context)("".join(columns[p.field])) if isinstance(p, Slot) else p for p in subject]
+    if not any("=" in part for part in parts):
+        return
+    for each in values:
+        text = join(subject, each)
+        if "=?" in text and (reason := unsafe(text)):
+            message = f"the subject may not go out: {reason}"
+            raise CannotRender(message)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from newsletter.delivery.desk import POLL, Job, Streaks, patiently
 from newsletter.delivery.ledger import Lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from newsletter.delivery.claims import Claim
 
@@ -24,7 +26,7 @@ def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
     others after their batch and is raised here.
     """
     streaks = Streaks()
-    with owners.alive(job.locks, job.owner):
+    with owners.alive(job.locks, job.owner), _untracked():
         threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers)]
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: recover(job))
         settle.ask(job)
@@ -37,6 +39,16 @@ def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
         if streaks.broken is not None:
             raise streaks.broken
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: finish(job))
+
+
+@contextlib.contextmanager
+def _untracked() -> Iterator[None]:
+    """Keep the garbage collector from what stands now: walking all of it every few thousand messages costs a tenth."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _look(watch: Callable[[], None], streaks: Streaks) -> None:

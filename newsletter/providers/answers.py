@@ -16,7 +16,6 @@ _LONGEST = 300
 """Characters of the provider's own words that are passed on."""
 
 _HTML = re.compile(rb"\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
-_KEYS = re.compile(r"(?:key|token|bearer|basic)[-=: ]+[^\s,;]+|\bre_[A-Za-z0-9_]+", re.IGNORECASE)
 
 
 def data(response: Response) -> Any:
@@ -28,14 +27,14 @@ def data(response: Response) -> Any:
 
 
 def words(response: Response) -> str:
-    """The provider's own explanation on one line; anything that looks like a key is left out."""
+    """The provider's own explanation, on one line."""
     found = data(response)
     text = found.get("message") or found.get("error") if isinstance(found, dict) else found
     if not isinstance(text, str):
         page = found is not None or _HTML.match(response.body)
         text = "" if page else response.body[: 2 * _LONGEST].decode("utf-8", "replace")
     clean = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return _KEYS.sub("…", clean)[:_LONGEST]
+    return clean[:_LONGEST]
 
 
 def retry_after(response: Response) -> float | None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from newsletter.mime import address
-from newsletter.personal import CannotRender
+from newsletter.personal import CannotRender, escaper
 from newsletter.providers.base import Payload, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from newsletter.model import Slot
     from newsletter.providers.base import Letter, Message
     from newsletter.providers.http import Request, Response
 
@@ -63,7 +65,7 @@ class Kept(Generic[_T]):
 
 def addressed(messages: Iterable[Message]) -> tuple[list[tuple[str, Message]], list[Verdict]]:
     """Each message with its address in ASCII, each mailbox once, and those that have none or stand twice."""
-    seen: dict[str, str] = {}
+    seen: set[str] = set()
     failed: list[Verdict] = []
     found: list[tuple[str, Message]] = []
     for message in messages:
@@ -72,11 +74,34 @@ def addressed(messages: Iterable[Message]) -> tuple[list[tuple[str, Message]], l
         except CannotRender as error:
             failed.append(Verdict(message.person, str(error)))
             continue
-        if seen.setdefault(where.lower(), where) is not where:
+        mailbox = where.lower()
+        if mailbox in seen:
             failed.append(Verdict(message.person, "another recipient of this call has the same address"))
             continue
+        seen.add(mailbox)
         found.append((where, message))
     return found, failed
+
+
+def written(slots: Sequence[Slot], messages: Sequence[Message]) -> list[list[str]]:
+    """For each slot everybody's value as JSON, escaped for its place.
+
+    Made column by column: a look at all values together tells whether any needs escaping, and a field that stands in
+    several places is written once.
+    """
+    values = list(zip(*[message.values for message in messages], strict=True))
+    plain: dict[int, list[str]] = {}
+    columns: list[list[str]] = []
+    for slot in slots:
+        column, escape = values[slot.field], escaper(slot.context)
+        together = "".join(column)
+        if escape(together) != together:
+            columns.append([encode_basestring(escape(value)) for value in column])
+            continue
+        if slot.field not in plain:
+            plain[slot.field] = list(map(encode_basestring, column))
+        columns.append(plain[slot.field])
+    return columns
 
 
 def empty(failed: Sequence[Verdict] = ()) -> Payload:

@@ -77,7 +77,10 @@ class Response:
 
 
 class Http:
-    """Calls to one API; a client of its own for each thread, because a shared pool is scanned at every call."""
+    """Calls to one API; a client of its own for each thread, because a shared pool is scanned at every call.
+
+    ``hidden`` are secrets that are taken out of every answer.
+    """
 
     def __init__(
         self,
@@ -85,12 +88,14 @@ class Http:
         *,
         timeout: float,
         headers: Mapping[str, str],
+        hidden: Sequence[str] = (),
         transport: httpx.BaseTransport | None = None,
         deadline: float = DEADLINE_SECONDS,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
         self._headers = {"user-agent": f"newsletter/{__version__}", "accept": "application/json", **headers}
+        self._hidden = tuple(each.encode() for each in hidden if each)
         self._transport = transport
         self._deadline = deadline
         self._mine = threading.local()
@@ -121,7 +126,7 @@ class Http:
             ) as answer:
                 body = _read(answer, until)
                 names = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(answer.status_code, names, body, dt.datetime.now(dt.UTC))
+                return Response(answer.status_code, names, self._without_secrets(body), dt.datetime.now(dt.UTC))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise translated(error, self.host) from error
 
@@ -139,6 +144,12 @@ class Http:
             with self._lock:
                 self._all.append(client)
         return client
+
+    def _without_secrets(self, body: bytes) -> bytes:
+        """An answer may repeat what it was given; its words go into messages and into the ledger."""
+        for secret in self._hidden:
+            body = body.replace(secret, "…".encode())
+        return body
 
     def close(self) -> None:
         """Close every thread's connections."""

@@ -18,6 +18,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
+from itertools import repeat
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
@@ -30,7 +31,7 @@ from newsletter.providers.base import Answer, Capabilities, Message, Payload, Ve
 from newsletter.providers.http import Http, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import httpx
 
@@ -51,16 +52,17 @@ _MATCHED = re.compile(r"[A-Za-z0-9._-]+@[a-z0-9.-]+")
 """Addresses for which Mailgun surely finds the variables."""
 
 _PAGE = 300
-_Values = tuple[tuple[bytes, int, "Callable[[str], str]"], ...]
+_Together = list[tuple[str, Message]]
+"""Messages of one call, each with its address in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A letter as Mailgun takes it: the form's parts before the people, and the variables' names and slots."""
+    """A letter as Mailgun takes it: the form's parts before the people, and the slots that its variables stand for."""
 
     head: bytes = field(repr=False)
     options: bytes = field(repr=False)
-    variables: _Values = field(repr=False)
+    slots: tuple[Slot, ...]
     boundary: str
     guarded: bool
     """Whether the letter's own text holds a macro, so that nothing in it may be substituted."""
@@ -77,6 +79,7 @@ class Mailgun:
             account.base_url,
             timeout=account.timeout,
             headers={"authorization": f"Basic {credentials}"},
+            hidden=(key, credentials),
             transport=transport,
         )
         self._domain = account.domain
@@ -168,7 +171,7 @@ def compose(letter: Letter) -> Sheet:
     return Sheet(
         head=_parts(boundary, _shared(letter, subject, text, html)),
         options=options,
-        variables=tuple((f',"{names[slot]}":'.encode(), slot.field, escaper(slot.context)) for slot in slots),
+        slots=slots,
         boundary=boundary,
         guarded=any(_MACRO.search(text) for text in (*static, letter.sender.name)),
         seams=any(_SEAM.search(text) for text in static),
@@ -177,8 +180,11 @@ def compose(letter: Letter) -> Sheet:
 
 def substitutes(sheet: Sheet, letter: Letter, message: Message) -> bool:
     """Whether Mailgun's substitution gives this person exactly what we mean."""
-    if sheet.guarded or not _MATCHED.fullmatch(message.to):
-        return False
+    return not sheet.guarded and _MATCHED.fullmatch(message.to) is not None and _literal(sheet, letter, message)
+
+
+def _literal(sheet: Sheet, letter: Letter, message: Message) -> bool:
+    """Whether no macro comes about by this person's values."""
     if not sheet.seams and not any("%" in value for value in message.values):
         return True
     templates = (letter.subject, letter.text, letter.html)
@@ -188,16 +194,8 @@ def substitutes(sheet: Sheet, letter: Letter, message: Message) -> bool:
 def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: str, path: str) -> Payload:
     """The call for these messages, or how they must be split."""
     found, failed = calls.addressed(messages)
-    fit: list[tuple[str, Message]] = []
-    for where, message in found:
-        try:
-            join(letter.subject, message.values)
-            mime.visible_link(message.unsubscribe)
-        except CannotRender as error:
-            failed.append(Verdict(message.person, str(error)))
-        else:
-            fit.append((where, message))
-    alone = [each for each in fit if not substitutes(sheet, letter, each[1])]
+    fit = _fit(letter, found, failed)
+    alone = _alone(sheet, letter, fit)
     if alone and len(fit) > 1:
         odd = {message.person for _, message in alone}
         rest = [message.person for _, message in fit if message.person not in odd]
@@ -206,6 +204,38 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
         return calls.empty(failed)
     parts = _single(letter, *fit[0], batch) if alone else _together(sheet, fit, batch)
     return _made(parts, sheet.boundary, path, tuple(message.person for _, message in fit), failed)
+
+
+def _fit(letter: Letter, found: _Together, failed: list[Verdict]) -> _Together:
+    """Those whose subject and link may stand in a header; when not all of them do, one by one tells who."""
+    try:
+        for slot in letter.subject:
+            if isinstance(slot, Slot):
+                escaper(slot.context)("".join([message.values[slot.field] for _, message in found]))
+        mime.visible_link("".join([message.unsubscribe for _, message in found]))
+    except CannotRender:
+        return [each for each in found if _fits(letter, each[1], failed)]
+    return found
+
+
+def _fits(letter: Letter, message: Message, failed: list[Verdict]) -> bool:
+    try:
+        join(letter.subject, message.values)
+        mime.visible_link(message.unsubscribe)
+    except CannotRender as error:
+        failed.append(Verdict(message.person, str(error)))
+        return False
+    return True
+
+
+def _alone(sheet: Sheet, letter: Letter, fit: _Together) -> _Together:
+    """Those for whom nothing may be substituted; a per cent sign among all values is looked for once."""
+    if sheet.guarded:
+        return fit
+    plain = not sheet.seams and not any("%" in "".join(message.values) for _, message in fit)
+    return [
+        each for each in fit if not _MATCHED.fullmatch(each[1].to) or not (plain or _literal(sheet, letter, each[1]))
+    ]
 
 
 def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...], failed: list[Verdict]) -> Payload:
@@ -217,31 +247,30 @@ def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...],
     return Payload(digest.hexdigest(), call, len(people), sum(map(len, parts)), tuple(failed))
 
 
-def _together(sheet: Sheet, fit: list[tuple[str, Message]], batch: str) -> list[bytes]:
-    to = ",".join([where for where, _ in fit]).encode()
-    variables = b",".join([_variables(sheet.variables, where, message) for where, message in fit])
+def _together(sheet: Sheet, fit: _Together, batch: str) -> list[bytes]:
     return [
         sheet.head,
         sheet.options,
         _parts(sheet.boundary, _own(batch, fit)),
-        _part(sheet.boundary, "to", to),
-        _part(sheet.boundary, "recipient-variables", b"{" + variables + b"}"),
+        _part(sheet.boundary, "to", ",".join([where for where, _ in fit]).encode()),
+        _part(sheet.boundary, "recipient-variables", b"{" + _variables(sheet.slots, fit) + b"}"),
         f"--{sheet.boundary}--\r\n".encode(),
     ]
 
 
-def _variables(variables: _Values, where: str, message: Message) -> bytes:
+def _variables(slots: Sequence[Slot], fit: _Together) -> bytes:
     """``"address":{"r":…,"u":…,"s0":…}``: numbers as text, values escaped for where they will stand."""
-    values = message.values
-    parts = [
-        encode_basestring(where).encode(),
-        b':{"r":"%d","u":' % message.person,
-        encode_basestring(message.unsubscribe).encode(),
+    messages = [message for _, message in fit]
+    columns: list[Iterable[str]] = [
+        [encode_basestring(where) for where, _ in fit],
+        repeat(':{"r":"'),
+        [str(message.person) for message in messages],
+        repeat('","u":'),
+        [encode_basestring(message.unsubscribe) for message in messages],
     ]
-    for name, index, escape in variables:
-        parts += (name, encode_basestring(escape(values[index])).encode())
-    parts.append(b"}")
-    return b"".join(parts)
+    for index, column in enumerate(calls.written(slots, messages)):
+        columns += (repeat(f',"s{index}":'), column)
+    return b",".join([one.encode() for one in map("".join, zip(*columns, repeat("}")))])
 
 
 def _single(letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
@@ -287,7 +316,7 @@ def _options(letter: Letter, boundary: str, *, unsubscribe: str, recipient: str)
     return _parts(boundary, options)
 
 
-def _own(batch: str, fit: list[tuple[str, Message]]) -> list[tuple[str, str]]:
+def _own(batch: str, fit: _Together) -> list[tuple[str, str]]:
     """What a call says of itself; one-click is announced for https links only (RFC 8058 §3.1)."""
     own = [("v:batch", batch)]
     if all(message.unsubscribe.startswith("https://") for _, message in fit):

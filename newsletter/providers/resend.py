@@ -78,6 +78,7 @@ class Resend:
             account.base_url,
             timeout=account.timeout,
             headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+            hidden=(key,),
             transport=transport,
         )
         self._sheet = calls.Kept(compose)

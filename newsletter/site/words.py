@@ -36,7 +36,7 @@ class Words(NamedTuple):
 _ENGLISH = Words(
     ask=Text(
         "Unsubscribe?",
-        ("<b>{address}</b> gets {name}. Press the button, and no further issue is sent to this address.",),
+        ("Press the button, and no further issue of {name} is sent to <b>{address}</b>.",),
         "Unsubscribe",
         "Nothing has changed yet.",
     ),
@@ -50,7 +50,7 @@ _ENGLISH = Words(
     unused=Text(
         "This link is not in use",
         (
-            "Nobody is mailed through it. It may be incomplete, or of somebody who is not on the list any more.",
+            "Nobody is mailed through it. It may be incomplete, or belong to somebody who is not on the list any more.",
             "If you get {name} and want to leave, write to {leave} from the address that gets it.",
         ),
     ),
@@ -75,7 +75,7 @@ _ENGLISH = Words(
 _GERMAN = Words(
     ask=Text(
         "Abbestellen?",
-        ("<b>{address}</b> bekommt {name}. Nach einem Klick auf den Knopf geht keine Ausgabe mehr an diese Adresse.",),
+        ("Nach einem Klick auf den Knopf geht keine Ausgabe von {name} mehr an <b>{address}</b>.",),
         "Abbestellen",
         "Noch ist alles, wie es war.",
     ),
@@ -89,7 +89,7 @@ _GERMAN = Words(
     unused=Text(
         "Dieser Link wird nicht verwendet",
         (
-            "Niemand bekommt darüber Post. Er ist unvollständig oder von jemandem, der nicht mehr auf der Liste steht.",
+            "Niemand bekommt darüber Post. Er ist unvollständig, oder die Adresse dazu steht nicht mehr auf der Liste.",
             "Wenn Sie {name} bekommen und nicht mehr möchten, schreiben Sie von dieser Adresse aus an {leave}.",
         ),
     ),

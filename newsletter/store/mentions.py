@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -55,15 +56,16 @@ class Mentions(NamedTuple):
 
 
 def mentions(spellings: Iterable[str]) -> Mentions:
-    """Mentions of an address in any of these spellings, in any case, in a text or in a URL."""
+    """Mentions of an address in any of these spellings, in any case, in a text, in a URL or in JSON of plain ASCII."""
     plain = sorted(set(spellings))
-    every = sorted({*plain, *(quote(each, safe="") for each in plain)})
+    escaped = [json.dumps(each)[1:-1] for each in plain]
+    every = sorted({*plain, *escaped, *(quote(each, safe="") for each in plain)})
     words = "|".join(map(re.escape, every))
     # Not where it ends a longer local part or begins a longer domain: that is somebody else's address.
     before = r"(?:(?<![\w.+-])|(?<=%[0-9A-Fa-f]{2}))"
     pattern = re.compile(rf"{before}(?:{words})(?![\w-]|\.\w)", re.IGNORECASE)
-    tails = {f"{sign}{each.rpartition('@')[2]}" for each in plain for sign in ("@", "%40")}
-    return Mentions(pattern, tuple(sorted(tails | {each[each.rindex("%40") :] for each in every if "%40" in each})))
+    tails = {each[max(each.rfind("@"), each.rfind("%40")) :] for each in every}
+    return Mentions(pattern, tuple(sorted(tails)))
 
 
 def blank(connection: Connection, found: Mentions) -> int:

@@ -14,7 +14,7 @@ from store.helpers_store import made_by_version
 from support import SECRET
 
 from newsletter.audience import erasing as audience_erasing
-from newsletter.cli import erasing
+from newsletter.cli import app, erasing
 from newsletter.errors import TryLater
 from newsletter.store.database import open_database
 
@@ -134,15 +134,17 @@ def test_what_cannot_be_erased_is_named(sent: Workspace) -> None:
     """Backups that are none, files of others and a reader's built copy: 3 with what to do, and 0 once they are gone."""
     broken = sent.write(".newsletter/newsletter.db.0001-20261123T080000Z.bak", f"no database, but {KEY}\n" * 100)
     log = sent.write(".newsletter/cron.log", f"mailed {KEY}\n")
+    own = sent.write(".newsletter/outbox/suppressions.json", f'[{{"address": "{KEY}", "status": "bounced"}}]')
     sent.newsletter("build", "--as", ADDRESS)
     result = sent.run("subscribers", "erase", ADDRESS, "--yes")
     assert result.code == 3
-    for name in (broken.name, "cron.log", "build/2026-11-23-hello/"):
+    for name in (broken.name, "cron.log", "suppressions.json", "build/2026-11-23-hello/"):
         assert name in result.err
     assert "this file is not a database" in result.err
     assert KEY not in (result.out + result.err).lower()
     broken.unlink()
     log.unlink()
+    own.write_text("[]")
     shutil.rmtree(sent.root / "build")
     assert sent.newsletter("subscribers", "erase", ADDRESS, "--yes", "--json").json()["again"]
     assert _traces(sent) == []
@@ -161,7 +163,9 @@ def test_mails_in_any_layout_and_caches_go(sent: Workspace) -> None:
         sent.write(f"{box}/mailgun/1/b.eml", f"To: x{KEY}\r\n\r\nHi\r\n"),
         sent.write(f"{box}/mailgun/1/c.eml", f'To: "{KEY}" <bob@example.org>\r\n\r\nHi\r\n'),
     ]
-    index = sent.write(f"{box}/mailgun/index.jsonl", f'{{"to": "{KEY}"}}\nbroken {KEY}\n{{"to": "bob@example.org"}}\n')
+    index = sent.write(
+        f"{box}/.events/mailgun.jsonl", f'{{"to": "{KEY}"}}\nbroken {KEY}\n{{"to": "bob@example.org"}}\n'
+    )
     done = sent.newsletter("subscribers", "erase", ADDRESS, "--yes", "--json").json()
     assert done["mails"] == 4
     assert [path.exists() for path in mine] == [False] * 4
@@ -213,6 +217,21 @@ def test_nothing_is_erased_by_mistake(argv: tuple[str, ...], code: int, reason: 
     result = sent.run("subscribers", "erase", *argv)
     assert (result.code, reason in result.err) == (code, True)
     assert _traces(sent) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"), [(KEY, 0), (f" {ADDRESS} ", 0), ("bob@example.org", 1), ("", 1), ("yes", 65)]
+)
+def test_the_address_is_asked_for_once_more(
+    typed: str, code: int, sent: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal; anything but the same address erases nothing."""
+    monkeypatch.chdir(sent.root)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: typed)
+    before = _traces(sent)
+    assert app.run(["subscribers", "erase", ADDRESS]) == code
+    assert _traces(sent) == (before if code else [])
 
 
 def test_erasing_needs_the_secret(sent: Workspace) -> None:

@@ -106,5 +106,7 @@ def scripted(*steps: Any, last: Any = close) -> Iterator[Scripted]:
     try:
         yield server
     finally:
+        with contextlib.suppress(OSError):
+            server.listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for a connection
         server.listener.close()
         thread.join(timeout=5)

@@ -31,7 +31,15 @@ def test_a_mention_goes_and_nothing_else(text: str, expected: str) -> None:
     assert found.within(text) == (text != expected)
 
 
-@pytest.mark.parametrize("text", ["zoë@müller.example", "zoë@xn--mller-kva.example", "zo%C3%AB%40m%C3%BCller.example"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zoë@müller.example",
+        "zoë@xn--mller-kva.example",
+        "zo%C3%AB%40m%C3%BCller.example",
+        r"zo\u00eb@m\u00FCller.example",
+    ],
+)
 def test_a_domain_in_another_script_is_known_in_each_form(text: str) -> None:
     """As typed, as the network has it, and in a URL."""
     assert mentions(spellings("zoë@müller.example")).without(f"<{text}>") == "<(erased)>"

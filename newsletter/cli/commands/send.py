@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output, sending, telling, wiring
+from newsletter.cli import output, recording, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import Blocked, WrongUsage
 from newsletter.model import Severity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsletter.cli.sending import Errand
     from newsletter.delivery.ledger import Send
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--plan", "plan_id", metavar="ID", help="Send only if this is still the plan.")
 @click.option("--again", is_flag=True, help="Repeat a finished trial in the outbox.")
-def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again: bool) -> int:
+@recording.option
+def send(call: Call, issue: str | None, plan_id: str | None, record: Path | None, *, yes: bool, again: bool) -> int:
     """Send an issue to every subscriber once; run it again to go on.
 
     ISSUE is a folder or its slug; the newest issue without it. It may be stopped or killed at any
@@ -39,10 +42,10 @@ def send(call: Call, issue: str | None, plan_id: str | None, *, yes: bool, again
     provider = wiring.provider(config)
     folder = wiring.issue_folder(config, issue)
     edition = wiring.edition(config, folder)
-    with sending.opened(config) as database:
+    with recording.recorded(provider, record) as recorded, sending.opened(config) as database:
         if database is None:
             raise _nobody()
-        errand = sending.Errand(call, config, database, provider, edition)
+        errand = sending.Errand(call, config, database, recorded, edition)
         made = sending.find_edition(config, database, edition)
         if made is None or made.state != "done" or again:
             sending.fit(config, database, folder, edition.pictures)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output, sending, telling, wiring
+from newsletter.cli import output, recording, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import Blocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from newsletter.config import Config
     from newsletter.delivery.ledger import Send
@@ -87,7 +88,8 @@ def cancel(call: Call, issue: str | None) -> None:
 @click.argument("issue", required=False)
 @click.option("--frozen", is_flag=True, help="Go on with what the others got, although the issue has changed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def resume(call: Call, issue: str | None, *, frozen: bool, yes: bool) -> int:
+@recording.option
+def resume(call: Call, issue: str | None, record: Path | None, *, frozen: bool, yes: bool) -> int:
     """Go on with a send that was paused, cancelled or killed.
 
     \b
@@ -100,8 +102,7 @@ def resume(call: Call, issue: str | None, *, frozen: bool, yes: bool) -> int:
     from newsletter.store.clock import utcnow
 
     config = call.config()
-    provider = wiring.provider(config)
-    with _found(config, issue) as (database, made):
+    with recording.recorded(wiring.provider(config), record) as provider, _found(config, issue) as (database, made):
         if made.state == "done":
             message = f"{made.slug} is done: there is nothing to go on with"
             raise Blocked(message)

@@ -1,0 +1,378 @@
+"""Calls that are cut, refused, slowed down or looked for: what becomes of everybody in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from delivery.checker import violations
+from delivery.fakes_delivery import Fake, Truth
+from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, begin, edition, people, unsubscribe, work_on
+from sqlalchemy import insert, select
+
+from newsletter.delivery import desk, freeze, rate, summary, work
+from newsletter.providers.base import Answer, Capabilities, Fault, NotSent, Payload, Refused, Sought, Unknown, Verdict
+from newsletter.store import clock as stored
+from newsletter.store.tables import batch, delivery, event
+from newsletter.store.tables import rate as rates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from delivery.helpers_delivery import Clock
+
+    from newsletter.providers.base import Letter, Message
+    from newsletter.store.database import Database
+
+
+class Picky(Fake):
+    """Refuses a whole call for any of ``bad``, or for more than ``most`` people, and takes ``odd`` ones alone only."""
+
+    def __init__(
+        self,
+        truth: Truth,
+        clock: Clock,
+        *,
+        bad: Sequence[int] = (),
+        odd: Sequence[int] = (),
+        most: int = 1000,
+        script: Sequence[Exception | Answer | None] = (),
+        **can: Any,
+    ) -> None:
+        super().__init__(truth, "no keys", now=clock.now)
+        base: dict[str, Any] = {
+            "name": "fake",
+            "real": False,
+            "batch_max": 100,
+            "batch_bytes": None,
+            "personalisation": "joined",
+        }
+        self.capabilities = Capabilities(**({**base, "idempotent": False} | can))
+        self._bad, self._odd, self._most = set(bad), set(odd), most
+        self.script = list(script)
+        self.asked: list[Sought] = []
+        self.known: dict[str, Answer] = {}
+        self.sizes: list[int] = []
+
+    def shares(self, letter: Letter, message: Message) -> bool:
+        """Whether the message may stand beside others."""
+        del letter
+        return message.person not in self._odd
+
+    def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
+        """Ask for calls of their own for odd people."""
+        alone = [m.person for m in messages if m.person in self._odd]
+        if alone and len(messages) > 1:
+            rest = tuple(m.person for m in messages if m.person not in self._odd)
+            return Payload("", None, 0, 0, (), (*((rest,) if rest else ()), *((person,) for person in alone)))
+        made = super().prepare(letter, messages, batch)
+        return Payload(made.sha, made.body, made.count, made.size)
+
+    def submit(self, payload: Payload, key: str) -> Answer:
+        """Do what the script says, refuse what cannot go together, and take the rest."""
+        self.sizes.append(payload.count)
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception):
+            raise step
+        if self._bad & set(payload.body) or payload.count > self._most:
+            self.truth.calls += 1
+            message = "400: one of the addresses is not valid"
+            raise Refused(message, divisible=True)
+        return step or super().submit(payload, key)
+
+    def find(self, sought: Sought) -> Answer | None:
+        """What it was told to know."""
+        self.asked.append(sought)
+        return self.known.get(sought.batch)
+
+
+@pytest.fixture
+def truth() -> Truth:
+    """What was accepted."""
+    return Truth()
+
+
+def outcomes(database: Database, send_id: int) -> dict[int, str]:
+    """What became of everybody."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(delivery.c.person_id, delivery.c.outcome, batch.c.state)
+            .join(batch, batch.c.id == delivery.c.batch_id)
+            .where(delivery.c.send_id == send_id)
+        ).all()
+    return {row[0]: row[1] or row[2] for row in rows}
+
+
+@pytest.mark.parametrize("bad", [(1,), (8,), (3, 4), (1, 5, 8), (1, 2, 3, 4)])
+def test_one_bad_address_costs_nobody_else(ledger_db: Database, truth: Truth, clock: Clock, bad: Sequence[int]) -> None:
+    """A call that is refused whole is cut until the culprit is alone."""
+    people(ledger_db, 8)
+    picky = Picky(truth, clock, bad=bad)
+    made = begin(ledger_db, picky, batch=8)
+    end = work_on(ledger_db, made, picky, clock)
+    assert truth.accepted == Counter(set(range(1, 9)) - set(bad))
+    assert {who for who, outcome in outcomes(ledger_db, made.id).items() if outcome == "refused"} == set(bad)
+    assert (end.send.state, end.people["refused"]) == ("done", len(bad))
+    assert violations(ledger_db, made.id, truth.accepted) == []
+    with ledger_db.read() as connection:
+        parents = connection.execute(select(batch.c.parent).where(batch.c.parent.is_not(None))).scalars().all()
+        split = connection.execute(select(batch.c.id).where(batch.c.state == "split")).scalars().all()
+        events = connection.execute(select(event.c.batch_id).where(event.c.to_state == "split")).scalars().all()
+    assert set(parents) == set(split) == set(events)
+
+
+def test_a_call_that_is_too_large_is_cut(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """413: halves, until they fit."""
+    people(ledger_db, 20)
+    picky = Picky(truth, clock, most=5)
+    made = begin(ledger_db, picky, batch=20)
+    work_on(ledger_db, made, picky, clock)
+    assert truth.accepted == Counter(range(1, 21))
+    assert picky.sizes == [20, 10, 10, 5, 5, 5, 5]
+    assert violations(ledger_db, made.id, truth.accepted) == []
+
+
+def test_people_who_cannot_share_get_calls_of_their_own(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Cut before anything was tried: no intent, no attempt, and the plan had counted the calls."""
+    people(ledger_db, 9)
+    picky = Picky(truth, clock, odd=(2, 7))
+    made = begin(ledger_db, picky, batch=5)
+    end = work_on(ledger_db, made, picky, clock)
+    assert truth.accepted == Counter(range(1, 10))
+    assert sorted(picky.sizes) == [1, 1, 3, 4]
+    assert end.send.state == "done"
+    assert violations(ledger_db, made.id, truth.accepted) == []
+    with ledger_db.read() as connection:
+        split = connection.execute(select(batch).where(batch.c.state == "split")).all()
+    assert [(row.attempts, row.idem_key) for row in split] == [(0, None), (0, None)]
+
+
+def test_whoever_left_meanwhile_stays_out_of_the_parts(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """The parts are claimed anew, and suppression is read again; who was skipped before is counted once."""
+    people(ledger_db, 6)
+    picky = Picky(truth, clock, odd=(2,))
+    made = begin(ledger_db, picky, batch=6)
+    unsubscribe(ledger_db, 5)
+    job = desk.job(ledger_db, made.id, picky, LINKS, clock.tools())
+    work.step(job, desk.Streaks())
+    unsubscribe(ledger_db, 6)
+    end = work_on(ledger_db, made, picky, clock)
+    assert truth.accepted == Counter((1, 2, 3, 4))
+    assert (end.people["skipped"], end.people["accepted"]) == (2, 4)
+    assert violations(ledger_db, made.id, truth.accepted, (5, 6)) == []
+
+
+def test_a_provider_that_refuses_everything_does_not_use_up_the_list(
+    ledger_db: Database, truth: Truth, clock: Clock
+) -> None:
+    """After five refusals in a row the send is held with 78, and the others stay open."""
+    people(ledger_db, 40)
+    picky = Picky(truth, clock, most=0)
+    made = begin(ledger_db, picky, batch=1)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["refused"], end.people["open"]) == (5, 35)
+    assert end.send.fault is Fault.CONFIG
+    assert "call after call" in end.send.why
+    assert summary.exit_code(end) == 78
+
+
+def test_answers_that_refuse_everybody_count_as_refusals(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Also where each member is named in an acceptance."""
+    people(ledger_db, 20)
+    script = [Answer(refused=(Verdict(2 * n + 1, "no"), Verdict(2 * n + 2, "no"))) for n in range(10)]
+    picky = Picky(truth, clock, script=script)
+    made = begin(ledger_db, picky, batch=2)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["refused"], end.people["open"], end.send.fault) == (10, 10, Fault.CONFIG)
+
+
+def test_doubt_is_never_cut(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """After an unknown answer a refusal of the replay leaves everybody in doubt."""
+    people(ledger_db, 4)
+    lost, said = Unknown("time-out"), Refused("400", divisible=True)
+    picky = Picky(truth, clock, script=[lost, said], idempotent=True)
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["in_doubt"], picky.sizes) == (4, [4, 4])
+
+
+def test_a_final_unknown_is_doubt_at_once(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """The same key with the same bytes would only be refused again."""
+    people(ledger_db, 8)
+    picky = Picky(truth, clock, script=[Unknown("409", final=True)], idempotent=True)
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["in_doubt"], end.people["accepted"], picky.sizes) == (4, 4, [4, 4])
+
+
+def test_a_quota_says_when_it_may_go_on(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Paused with 75, nobody refused, and the time in the reason."""
+    people(ledger_db, 4)
+    picky = Picky(truth, clock, script=[NotSent("402: quota used up", retry_after=7200, fault=Fault.LATER)])
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["open"], summary.exit_code(end)) == (4, 75)
+    assert "402: quota used up; it may go on at 2026-11-23 10:00 UTC" in end.send.why
+    again = work_on(ledger_db, made, picky, clock)
+    assert again.send.state == "done"
+
+
+def test_a_long_retry_after_pauses(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Nobody waits an hour before a terminal; the operator is told."""
+    people(ledger_db, 4)
+    picky = Picky(truth, clock, script=[NotSent("429", retry_after=3600)])
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert summary.exit_code(end) == 75
+    assert "it may go on at 2026-11-23 09:00 UTC" in end.send.why
+
+
+# -- rate -------------------------------------------------------------------------------
+
+
+def slots(database: Database, at: dt.datetime, count: int, per_second: float | None) -> list[float]:
+    """Book slots at one moment."""
+    with database.write() as connection:
+        return [round(rate.slot(connection, "acc", per_second, at), 6) for _ in range(count)]
+
+
+def test_an_account_without_a_limit_is_not_slowed(ledger_db: Database) -> None:
+    """And no row is written for it."""
+    assert slots(ledger_db, NOW, 3, None) == [0.0, 0.0, 0.0]
+    with ledger_db.read() as connection:
+        assert not rate.limited(connection, "acc")
+
+
+def test_a_limit_that_nobody_named_is_learned(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """After a 429 all wait as long as named, then go at four fifths of the rate that was too fast."""
+    people(ledger_db, 1)
+    made = begin(ledger_db, Picky(truth, clock), batch=1)
+    with ledger_db.write() as connection:
+        which = connection.execute(select(batch.c.id).where(batch.c.send_id == made.id)).scalar_one()
+        for tenth in range(20):  # ten calls a second for two seconds
+            at = stored.stamp(NOW - dt.timedelta(seconds=2) + dt.timedelta(seconds=tenth / 10))
+            row = {"batch_id": which, "at": at, "from_state": "claimed", "to_state": "sending", "fence": 1}
+            connection.execute(insert(event).values(**row))
+        rate.slow_down(connection, "acc", NOW, 5)
+        assert rate.limited(connection, "acc")
+    assert slots(ledger_db, NOW, 2, None) == [5.0, 5.125]
+
+
+def test_one_burst_of_429_lowers_the_rate_once(ledger_db: Database) -> None:
+    """Four workers hit the limit at the same moment."""
+    slots(ledger_db, NOW, 1, 10.0)
+    with ledger_db.write() as connection:
+        for _ in range(4):
+            rate.slow_down(connection, "acc", NOW, 4)
+        assert connection.execute(select(rates.c.per_second)).scalar_one() == pytest.approx(8.0)
+
+
+def test_a_lowered_rate_recovers_slowly_and_never_beyond_the_limit(ledger_db: Database) -> None:
+    """Each call gains a little of it back."""
+    slots(ledger_db, NOW, 1, 10.0)
+    with ledger_db.write() as connection:
+        rate.slow_down(connection, "acc", NOW, 1)
+    at = NOW
+    for _ in range(200):
+        at += dt.timedelta(seconds=1)
+        slots(ledger_db, at, 1, 10.0)
+    with ledger_db.read() as connection:
+        assert connection.execute(select(rates.c.per_second)).scalar_one() == pytest.approx(10.0)
+
+
+def test_an_idle_account_starts_afresh(ledger_db: Database) -> None:
+    """What was too fast for the last issue need not be for the next."""
+    slots(ledger_db, NOW, 1, 10.0)
+    with ledger_db.write() as connection:
+        rate.slow_down(connection, "acc", NOW, 1)
+    later = NOW + dt.timedelta(hours=1)
+    assert slots(ledger_db, later, 3, 10.0) == [0.0, 0.1, 0.2]
+    assert slots(ledger_db, later + dt.timedelta(hours=1), 2, None) == [0.0, 0.0]
+
+
+def test_a_provider_that_wants_a_pause_gets_it(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """``ratelimit-remaining: 0`` holds the next call, for every process, without going slower."""
+    people(ledger_db, 8)
+    waiting = Answer(wait=30.0)
+    picky = Picky(truth, clock, script=[waiting], per_second=10.0)
+    made = begin(ledger_db, picky, batch=4)
+    before = clock.at
+    end = work_on(ledger_db, made, picky, clock)
+    assert end.send.state == "done"
+    assert (clock.at - before).total_seconds() >= 30
+    with ledger_db.read() as connection:
+        assert connection.execute(select(rates.c.per_second)).scalar_one() == pytest.approx(10.0)
+
+
+# -- ids, search, old content -------------------------------------------------------------
+
+
+def test_the_providers_ids_are_kept_for_each_person(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """For the receipt, and for events that name them."""
+    people(ledger_db, 3)
+    given = Answer("ref-1", ids=((1, "a"), (2, "b")))
+    picky = Picky(truth, clock, script=[given])
+    made = begin(ledger_db, picky, batch=3)
+    work_on(ledger_db, made, picky, clock)
+    with ledger_db.read() as connection:
+        rows = connection.execute(select(delivery.c.person_id, delivery.c.provider_msg_id)).all()
+        ref = connection.execute(select(batch.c.provider_ref)).scalar_one()
+    assert {row[0]: row[1] for row in rows} == {1: "a", 2: "b", 3: None}
+    assert ref == "ref-1"
+
+
+def searchable(truth: Truth, clock: Clock, *script: Exception) -> Picky:
+    """A provider without keys that can be searched."""
+    return Picky(truth, clock, script=script, settling="search")
+
+
+def test_doubt_that_the_provider_can_end_is_ended_by_the_next_run(
+    ledger_db: Database, truth: Truth, clock: Clock
+) -> None:
+    """It is asked for its own id of the batch, by some of the people, from the first attempt on."""
+    people(ledger_db, 8)
+    picky = searchable(truth, clock, Unknown("time-out"))
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["in_doubt"], end.people["accepted"]) == (4, 4)
+    again = work_on(ledger_db, made, picky, clock)
+    assert again.people["in_doubt"] == 4
+    (sought,) = picky.asked
+    assert sought.to == ("p0@example.com", "p1@example.com", "p2@example.com")
+    assert NOW <= sought.since <= clock.at
+    picky.known[sought.batch] = Answer("<found@example.org>")
+    last = work_on(ledger_db, made, picky, clock)
+    assert (last.send.state, last.people["accepted"]) == ("done", 8)
+    with ledger_db.read() as connection:
+        arrows = connection.execute(select(event.c.from_state, event.c.detail).order_by(event.c.id.desc())).first()
+    assert arrows == ("in_doubt", "the provider has it")
+
+
+def test_a_search_that_fails_changes_nothing(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """The provider cannot be asked now; the send goes on, the doubt stays."""
+    people(ledger_db, 4)
+    picky = searchable(truth, clock, Unknown("time-out"))
+    made = begin(ledger_db, picky, batch=4)
+    work_on(ledger_db, made, picky, clock)
+
+    def fail(sought: Sought) -> Answer | None:
+        del sought
+        message = "down"
+        raise NotSent(message)
+
+    picky.find = fail  # type: ignore[method-assign]
+    end = work_on(ledger_db, made, picky, clock)
+    assert end.people["in_doubt"] == 4
+    assert summary.exit_code(end) == 3
+
+
+def test_content_frozen_by_an_older_version_is_read() -> None:
+    """It lacks the newer headers, and that is all that differs."""
+    frozen = freeze.of_edition(edition(), MASTHEAD)
+    newer = {"unsubscribe_email", "feedback_id"}
+    old = {key: value for key, value in json.loads(freeze.freeze(frozen)).items() if key not in newer}
+    back = freeze.thaw(json.dumps(old | {"version": 1}).encode())
+    assert freeze.changes(back, frozen) == ("unsubscribe_email",)
