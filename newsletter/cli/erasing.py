@@ -65,7 +65,7 @@ def erase(config: Config, database: Database, leaver: Leaver) -> Erased:
 
 
 def _erase_in(database: Database, leaver: Leaver, now: dt.datetime, *, copy: bool = False) -> tuple[bool, int]:
-    """One transaction, in the database or in a backup (nobody sends from that); whether nobody was there, and copies."""
+    """One transaction, in the database or in a backup (nobody sends from that): was nobody there; copies."""
     with database.write() as connection:
         who = erasing.person_of(connection, leaver)
         if not copy:

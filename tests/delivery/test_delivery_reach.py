@@ -75,7 +75,7 @@ def test_nothing_is_missing_when_all_is_there() -> None:
     ],
 )
 def test_what_is_not_there_or_wrong_is_named(
-    changes: dict[str, httpx.Response | Exception], words: str, absent: bool
+    changes: dict[str, httpx.Response | Exception], words: str, absent: object
 ) -> None:
     """With its address, and whether it is merely not there."""
     ((problem, gone),) = found(**changes)
