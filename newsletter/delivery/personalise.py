@@ -49,9 +49,11 @@ class Writer:
         """The messages to ``members``, and those that cannot be made.
 
         Nearly always everybody fits, and a look at all of them together costs a fraction; when somebody does
-        not, one by one tells who. Addresses are left to the provider, which looks at them in any case.
+        not, one by one tells who.
         """
         try:
+            for _, to, _ in members:
+                mime.address(to)
             return self._all(variant, members), []
         except CannotRender:
             return self._each(variant, members)
