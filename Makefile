@@ -5,8 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q -p 3.11
+NODE := @stoplight/prism-cli@5.16.0 resend-local@0.0.7
 
-.PHONY: help demo demo-kill test check format docs wheel bench requirements clean
+.PHONY: help demo demo-kill test check format docs wheel bench node requirements clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -39,6 +40,10 @@ wheel: .venv/dev.stamp ## Build the wheel, install it into a clean environment, 
 bench: .venv/dev.stamp ## Print the figures, each a ratio taken in one run
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/import_people.py
+	$(BIN)/python benchmarks/send.py
+
+node: ## Install the mail APIs that some tests stand on, written by others (needs npm)
+	npm install --prefix build/node --no-save --no-audit --no-fund --ignore-scripts --loglevel error $(NODE)
 
 requirements: ## Pin what is installed, with hashes (needs uv)
 	$(COMPILE) --extra dev pyproject.toml -o requirements/dev.txt
