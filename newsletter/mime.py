@@ -158,7 +158,9 @@ def message_bytes(frame: Frame, values: Sequence[str], *, to: str, message_id: s
     )
 
 
-class _Workspace(Protocol):
+class Masthead(Protocol):
+    """What the workspace's configuration puts into the headers of every mail."""
+
     @property
     def name(self) -> str:
         """The newsletter's name."""
@@ -169,7 +171,7 @@ class _Workspace(Protocol):
 
     @property
     def feedback_id(self) -> str:
-        """The sender id of ``Feedback-ID``."""
+        """The sender id of ``Feedback-ID``, or empty."""
 
 
 class _Built(NamedTuple):
@@ -187,7 +189,7 @@ class _Built(NamedTuple):
     feedback_id: str
 
 
-def edition_message(edition: Edition, config: _Workspace, values: Sequence[str]) -> bytes:
+def edition_message(edition: Edition, config: Masthead, values: Sequence[str]) -> bytes:
     """``email.eml`` of a build: addressed to nobody, dated as the issue is, the same at each build."""
     variant = edition.variants[0]
     shared = frame(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from newsletter.links import fingerprint
 from newsletter.model import Edition, Field, Filter, Mailbox, Picture, Place, Slot, Template, Variant
@@ -17,6 +17,8 @@ from newsletter.providers.base import Letter
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from newsletter.mime import Masthead
 
 _VERSION = 2
 _READABLE = (1, 2)
@@ -57,22 +59,6 @@ class Frozen:
             unsubscribe_email=self.unsubscribe_email,
             feedback_id=self.feedback_id,
         )
-
-
-class Masthead(Protocol):
-    """What the workspace's configuration puts into the headers of every mail."""
-
-    @property
-    def name(self) -> str:
-        """The newsletter's name."""
-
-    @property
-    def unsubscribe_email(self) -> str:
-        """Where people may write to leave."""
-
-    @property
-    def feedback_id(self) -> str:
-        """The sender id of ``Feedback-ID``, or empty."""
 
 
 def of_edition(edition: Edition, masthead: Masthead) -> Frozen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from newsletter.mime import address
 from newsletter.personal import CannotRender, escaper
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from newsletter.model import Slot
     from newsletter.providers.base import Letter, Message
-    from newsletter.providers.http import Request, Response
+    from newsletter.providers.http import Request
 
 _T = TypeVar("_T")
 
@@ -27,20 +27,6 @@ class Call:
 
     request: Request
     people: tuple[int, ...]
-
-
-class Caller(Protocol):
-    """The part of the HTTP edge that a provider needs."""
-
-    @property
-    def host(self) -> str:
-        """Where calls go."""
-
-    def call(self, request: Request) -> Response:
-        """Make one call; raises ``NotSent`` or ``Unknown``."""
-
-    def close(self) -> None:
-        """Give connections back."""
 
 
 @dataclass(slots=True)

@@ -82,7 +82,6 @@ class Mailgun:
             hidden=(key, credentials),
             transport=transport,
         )
-        self._domain = account.domain
         self._path = f"/v3/{quote(account.domain, safe='')}"
         self._sheet = calls.Kept(compose)
         self.capabilities = capabilities(real=not account.local, per_second=account.per_second)
@@ -202,7 +201,7 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
         return calls.apart([*([rest] if rest else []), *([person] for person in odd)], failed)
     if not fit:
         return calls.empty(failed)
-    parts = _single(letter, *fit[0], batch) if alone else _together(sheet, fit, batch)
+    parts = _single(sheet, letter, *fit[0], batch) if alone else _together(sheet, fit, batch)
     return _made(parts, sheet.boundary, path, tuple(message.person for _, message in fit), failed)
 
 
@@ -273,11 +272,11 @@ def _variables(slots: Sequence[Slot], fit: _Together) -> bytes:
     return b",".join([one.encode() for one in map("".join, zip(*columns, repeat("}")))])
 
 
-def _single(letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
+def _single(sheet: Sheet, letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
     """A form for one person, with nothing to substitute."""
     values = message.values
     texts = [join(template, values) for template in (letter.subject, letter.text, letter.html)]
-    boundary = compose(letter).boundary
+    boundary = sheet.boundary
     options = _options(letter, boundary, unsubscribe=message.unsubscribe, recipient=str(message.person))
     return [
         _parts(boundary, _shared(letter, *texts)),

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
+
+from asgi import Asker
 
 from newsletter.preview.mailbox import Mailbox
 from newsletter.preview.outbox import About, application
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import MutableMapping
     from pathlib import Path
 
     from starlette.types import ASGIApp
@@ -105,19 +104,8 @@ class Answer:
         return json.loads(self.content)
 
 
-class Client:
-    """Asks the site as its server would, with exactly the target and headers given: nothing is tidied up."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._runner = asyncio.Runner()
-        # A thread of its own, because Playwright keeps a loop running in the main one.
-        self._thread = ThreadPoolExecutor(1)
-
-    def close(self) -> None:
-        """End the loop and its thread."""
-        self._thread.submit(self._runner.close).result()
-        self._thread.shutdown()
+class Client(Asker):
+    """Asks the outbox's page."""
 
     def get(
         self, target: str, *, headers: dict[str, str] | None = None, params: dict[str, str] | None = None
@@ -132,37 +120,8 @@ class Client:
 
     def send(self, method: str, target: str, headers: list[tuple[bytes, bytes]]) -> Answer:
         """One request with these headers and no others."""
-        path, _, query = target.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": headers,
-            "client": ("127.0.0.1", 50000),
-            "server": ("127.0.0.1", PORT),
-        }
-        sent: list[MutableMapping[str, Any]] = []
-
-        async def receive() -> MutableMapping[str, Any]:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            sent.append(message)
-
-        async def whole() -> None:
-            await self._app(scope, receive, send)
-
-        self._thread.submit(lambda: self._runner.run(whole())).result()
-        start, *bodies = sent
-        got = {k.decode(): v.decode() for k, v in start["headers"]}
-        assert len(got) == len(start["headers"]), "a header was sent twice"
-        return Answer(start["status"], got, b"".join(each.get("body", b"") for each in bodies))
+        caller, server = ("127.0.0.1", 50000), ("127.0.0.1", PORT)
+        return Answer(*self.exchange(method, target, headers, client=caller, server=server))
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import hashlib
 import re
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
+from asgi import Asker
 from sqlalchemy import insert, select, update
 from support import SECRET, Workspace
 
@@ -25,10 +23,9 @@ from newsletter.store.tables import person, person_event
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from starlette.types import ASGIApp
 
 NOW = dt.datetime(2026, 11, 25, 8, 0, tzinfo=dt.UTC)
 BEFORE = "2026-01-01T00:00:00.000000Z"
@@ -112,19 +109,8 @@ class Answer:
         return self.body.decode()
 
 
-class Client:
-    """Asks the site as its server would, with exactly the target and headers given: nothing is tidied up."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._runner = asyncio.Runner()
-        # A thread of its own, because Playwright keeps a loop running in the main one.
-        self._thread = ThreadPoolExecutor(1)
-
-    def close(self) -> None:
-        """End the loop and its thread."""
-        self._thread.submit(self._runner.close).result()
-        self._thread.shutdown()
+class Client(Asker):
+    """Asks the site."""
 
     def get(self, target: str, **more: Any) -> Answer:
         """A GET request; a redirect is an answer like any other."""
@@ -145,40 +131,10 @@ class Client:
         scheme: str = "http",
     ) -> Answer:
         """One request; a body of ``None`` is one that breaks off."""
-        path, _, query = target.partition("?")
-        given = {"host": "anything.example"} | (headers or {})
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": scheme,
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-            "client": (client, 50000) if client else None,
-            "server": ("127.0.0.1", 8000),
-        }
-        sent: list[MutableMapping[str, Any]] = []
-
-        async def receive() -> MutableMapping[str, Any]:
-            if body is None:
-                return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            sent.append(message)
-
-        async def whole() -> None:
-            await self._app(scope, receive, send)
-
-        self._thread.submit(lambda: self._runner.run(whole())).result()
-        start, *bodies = sent
-        got = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert len(got) == len(start["headers"]), "a header was sent twice"
-        return Answer(start["status"], got, b"".join(each.get("body", b"") for each in bodies))
+        given = [(k.encode(), v.encode()) for k, v in ({"host": "anything.example"} | (headers or {})).items()]
+        caller = (client, 50000) if client else None
+        server = ("127.0.0.1", 8000)
+        return Answer(*self.exchange(method, target, given, body=body, scheme=scheme, client=caller, server=server))
 
 
 @dataclass
