@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Coroutine, MutableMapping
 
     from starlette.types import ASGIApp
 
+_T = TypeVar("_T")
 Headers = list[tuple[bytes, bytes]]
+
+
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run to its end in a thread of its own, because Playwright keeps a loop running in the main one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 class Asker:

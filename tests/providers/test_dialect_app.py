@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -13,6 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import asgi
 import httpx
 import pytest
 from providers.helpers_dialects import BASE, BASIC, BEARER, Mail, Post
@@ -47,7 +47,7 @@ def ask(post: Post, method: str, path: str, **how: Any) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url=BASE) as client:
             return await client.request(method, path, **how)
 
-    return asyncio.run(send())
+    return asgi.run(send())
 
 
 @pytest.mark.parametrize("path", ["/", "/m/x/y", "/static/outbox.css", "/emailsx", "/v3x", "/images/x.png"])
@@ -117,7 +117,7 @@ def test_a_body_that_breaks_off_is_no_call(post: Post) -> None:
 
     headers = [(b"host", b"localhost"), (b"authorization", b"Bearer x")]
     scope = {"type": "http", "method": "POST", "path": "/emails", "query_string": b"", "headers": headers}
-    asyncio.run(Dialects(post.desk, PlainTextResponse("a page"))(scope, receive, send))
+    asgi.run(Dialects(post.desk, PlainTextResponse("a page"))(scope, receive, send))
     assert (sent, post.mails()) == ([], [])
 
 
