@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import httpx
 from sqlalchemy import func, select
 
-from newsletter.delivery import desk, ledger, start, summary, work
+from newsletter.delivery import claims, desk, ledger, start, summary, work
 from newsletter.delivery.start import Wish
 from newsletter.links import Links
 from newsletter.store.clock import utcnow
 from newsletter.store.database import open_database
-from newsletter.store.tables import batch, delivery
+from newsletter.store.tables import batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,30 +98,29 @@ def _look(job: Job) -> None:
 
 
 def unledgered(scene: Scene) -> dict[str, float]:
-    """The same people, values, links, bytes and calls from as many threads, with nothing written into the ledger."""
+    """The same people, values, links, bytes and calls in the same order of work, with nothing written down."""
     job = _begun(scene)
     variant = job.frozen.variants[0]
-    numbers = count(1)
+    numbers, lanes = count(1), threading.Semaphore(scene.workers)
 
     def walk() -> None:
         while (number := next(numbers)) <= scene.calls:
-            members = select(delivery.c.person_id, delivery.c.address, delivery.c.fields)
             with job.database.read() as connection:
-                rows = connection.execute(members.where(delivery.c.batch_id == number)).all()
-            messages, _ = job.writer.messages(variant, [(row[0], row[1], row[2]) for row in rows])
+                members = claims.members(connection, number)
+            messages, _ = job.writer.messages(variant, members)
             payload = job.provider.prepare(job.letters[variant.key], messages, job.batch_name(number))
-            job.provider.submit(payload, f"key-{number}")
+            with lanes:
+                job.provider.submit(payload, f"key-{number}")
 
-    return {"working": _threads(scene, walk)}
+    return {"working": _threads(scene.workers + 1, walk)}
 
 
 def bare(scene: Scene) -> dict[str, float]:
     """One prepared body posted again and again by httpx alone, a client for each thread."""
     job = _begun(scene)
     with job.database.read() as connection:
-        members = select(delivery.c.person_id, delivery.c.address, delivery.c.fields).where(delivery.c.batch_id == 1)
-        rows = connection.execute(members).all()
-    messages, _ = job.writer.messages(job.frozen.variants[0], [(row[0], row[1], row[2]) for row in rows])
+        members = claims.members(connection, 1)
+    messages, _ = job.writer.messages(job.frozen.variants[0], members)
     request = job.provider.prepare(job.letters[""], messages, job.batch_name(1)).body.request
     body = b"".join(request.body)
     numbers = count(1)
@@ -131,11 +130,11 @@ def bare(scene: Scene) -> dict[str, float]:
             while next(numbers) <= scene.calls:
                 client.post(f"{scene.url}{request.path}", content=body, headers=request.headers).raise_for_status()
 
-    return {"working": _threads(scene, walk)}
+    return {"working": _threads(scene.workers, walk)}
 
 
-def _threads(scene: Scene, walk: Callable[[], None]) -> float:
-    """Seconds until as many threads as there are workers have ended; what breaks one of them is raised."""
+def _threads(number: int, walk: Callable[[], None]) -> float:
+    """Seconds until so many threads have ended; what breaks one of them is raised."""
     broken: list[BaseException] = []
 
     def guarded() -> None:
@@ -144,7 +143,7 @@ def _threads(scene: Scene, walk: Callable[[], None]) -> float:
         except BaseException as error:  # noqa: BLE001 - raised again below
             broken.append(error)
 
-    threads = [threading.Thread(target=guarded) for _ in range(scene.workers)]
+    threads = [threading.Thread(target=guarded) for _ in range(number)]
     began = perf_counter()
     for thread in threads:
         thread.start()

@@ -101,6 +101,8 @@ class Config:
     public: str
     sending: Sending
     limits: Limits
+    approval: bool = False
+    """Whether a real send needs an approval."""
 
     @property
     def state(self) -> Path:
@@ -208,6 +210,7 @@ def load(root: Path, name: str | None = None) -> Config:
             values["check.image_warning"],
             values["check.subject"],
         ),
+        approval=values["approval"] == "required",
     )
 
 

@@ -262,6 +262,13 @@ KEYS: tuple[Key, ...] = (
         "harbourletter",
     ),
     Key("testers", _addresses, "", "Who gets `newsletter test` when no `--to` is given; a list.", "ada@example.org"),
+    Key(
+        "approval",
+        _choice("optional", "required"),
+        "optional",
+        "Whether a real send needs `newsletter approve` first: `optional` or `required`.",
+        "required",
+    ),
     Key("provider", _provider, "outbox", "Who sends: `outbox` (embedded), `mailgun` or `resend`.", "outbox"),
     Key("outbox.port", _whole(1024, 65535), "8025", "The port of `newsletter outbox`.", "8025"),
     Key("mailgun.domain", _domain, "", "The sending domain at Mailgun; the sender's when empty.", "mg.example.org"),

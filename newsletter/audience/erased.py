@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from newsletter.config import SECRET
 from newsletter.errors import BadConfig
 from newsletter.store import clock
-from newsletter.store.tables import erased
+from newsletter.store.tables import erased, person
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -64,3 +64,13 @@ def keep(connection: Connection, digest: str, now: dt.datetime) -> None:
 def forget(connection: Connection, key: str, secret: Secret) -> None:
     """Let the address with this key come back."""
     connection.execute(delete(erased).where(erased.c.hash == hasher(secret)(key)))
+
+
+def returned(connection: Connection, secret: Secret) -> Iterator[str]:
+    """Active people whose hash is kept: they were erased, and came back with an older copy of the database."""
+    hashes = set(connection.execute(select(erased.c.hash)).scalars())
+    if hashes:
+        digest = hasher(secret)
+        active = select(person.c.key, person.c.address).where(person.c.status == "active")
+        rows = connection.execute(active, execution_options={"yield_per": 1_000})
+        yield from (address for key, address in rows if digest(key) in hashes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, String, case, cast, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, String, case, cast, insert, literal, select, update
 
 from newsletter.audience import erased
 from newsletter.audience.address import spellings
@@ -44,6 +44,15 @@ def person_of(connection: Connection, leaver: Leaver) -> int | None:
     return connection.execute(select(person.c.id).where(person.c.key == leaver.key)).scalar()
 
 
+def _key_of_nobody() -> ColumnElement[str]:
+    return literal("erased:") + cast(person.c.id, String)
+
+
+def gone(connection: Connection) -> frozenset[int]:
+    """The numbers of all who were erased; who comes back gets a new one."""
+    return frozenset(connection.execute(select(person.c.id).where(person.c.key == _key_of_nobody())).scalars())
+
+
 def blank(connection: Connection, person_id: int, now: dt.datetime) -> None:
     """Blank a person and their history.
 
@@ -54,7 +63,7 @@ def blank(connection: Connection, person_id: int, now: dt.datetime) -> None:
     active = person.c.status == ACTIVE
     values = {
         "address": "",
-        "key": literal("erased:") + cast(person.c.id, String),
+        "key": _key_of_nobody(),
         "fields": "{}",
         "status": case((active, UNSUBSCRIBED), else_=person.c.status),
         "status_at": case((active, at), else_=person.c.status_at),

@@ -144,7 +144,8 @@ def _next(order: Order) -> str:
         words += ["--ignore", header]
     if order.skip:
         words += ["--skip-bad", str(order.skip)]
-    return f'{shlex.join(words)} --apply --consent-source "where these people agreed"'
+    given = shlex.quote(order.consent) if order.consent else '"where these people agreed"'
+    return f"{shlex.join(words)} --apply --consent-source {given}"
 
 
 def outcome_json(outcome: Outcome, order: Order) -> dict[str, Any]:

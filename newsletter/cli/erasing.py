@@ -15,7 +15,7 @@ from newsletter.cli import output, traces
 from newsletter.delivery import forgetting
 from newsletter.errors import BadInput, Blocked, NewsletterError, TryLater, WrongUsage
 from newsletter.files import display, writing
-from newsletter.store import mentions
+from newsletter.store import backup, mentions
 from newsletter.store.clock import utcnow
 from newsletter.store.database import Database, open_copy
 
@@ -53,7 +53,9 @@ def erase(config: Config, database: Database, leaver: Leaver) -> Erased:
     overwritten.
     """
     again, copies = _erase_in(database, leaver, utcnow())
-    files = traces.remove(config.state, config.root / "build", leaver)
+    with database.read() as connection:
+        gone = erasing.gone(connection)
+    files = traces.remove(config.state, config.root / "build", leaver, gone)
     backups, bad = _backups(database, leaver)
     try:
         database.compact()
@@ -81,14 +83,16 @@ def _erase_in(database: Database, leaver: Leaver, now: dt.datetime, *, copy: boo
 
 
 def _backups(database: Database, leaver: Leaver) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Erase in every backup that a migration left; those that cannot be written are named."""
+    """Erase in every backup that lies in the workspace; those that cannot be written are named."""
     done: list[str] = []
     bad: list[tuple[str, str]] = []
     folder, name = database.path.parent, database.path.name
-    for half in folder.glob(f"{name}.*.bak.part"):
-        with writing(half):
-            half.unlink(missing_ok=True)  # a migration that was killed left it; the database is migrated since
-    for path in sorted(folder.glob(f"{name}.*.bak")):
+    backups = folder / backup.FOLDER
+    with backup.alone(backups):  # no copy is under way, and halves of those that were killed go
+        for half in (*folder.glob(f".{name}.*.part"), *folder.glob(f"{name}.*.bak.part")):
+            with writing(half):
+                half.unlink(missing_ok=True)  # a migration that was killed left it; the database is migrated since
+    for path in (*sorted(folder.glob(f"{name}.*.bak")), *sorted(backups.glob("*.db"))):
         problem = _backup(path, leaver)
         if problem:
             bad.append((display(path), f"{problem}; remove it, or mend it and run the same command again"))

@@ -23,13 +23,14 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A quiet line on standard error."""
-    click.secho(text, err=True, dim=True)
+    """A quiet line on standard error, above the bar where one is shown."""
+    # `err=True` alone goes round the stream which a bar puts in the place of `sys.stderr`; there may be none (`2>&-`).
+    click.secho(text, file=sys.stderr, err=True, dim=True)
 
 
 def warn(text: str) -> None:
-    """A warning on standard error."""
-    click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", err=True)
+    """A warning on standard error, above the bar where one is shown."""
+    click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", file=sys.stderr, err=True)
 
 
 def hint(text: str) -> None:
@@ -69,9 +70,12 @@ class Advance(Protocol):
 
 
 @contextlib.contextmanager
-def progress(total: int, label: str, *, unit: str = "", done: int = 0) -> Iterator[Advance]:
-    """A bar with rate and remaining time on standard error; nothing where that is no terminal."""
-    if not sys.stderr.isatty() or total <= 0:
+def progress(total: int | None, label: str, *, unit: str = "", done: int = 0) -> Iterator[Advance]:
+    """A bar with rate and remaining time on standard error; nothing where that is no terminal.
+
+    Without a ``total`` it only counts: nobody knows how many there are.
+    """
+    if not sys.stderr.isatty() or (total is not None and total <= 0):
         yield lambda _n: None
         return
     from rich.console import Console

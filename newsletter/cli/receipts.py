@@ -70,8 +70,8 @@ def _person(config: Config, story: Story) -> None:
     why = f": {person.status_reason}" if person.status_reason else ""
     output.say(output.style(person.address, bold=True))
     _line("status", f"{person.status} since {_when(config, clock.parse(person.status_at))}{why}")
-    given = _when(config, clock.parse(person.consent_at))
-    _line("consent", f"{person.consent_source}, {given}" if person.consent_source else "none is recorded")
+    given = f", {_when(config, clock.parse(person.consent_at))}" if person.consent_at else ""  # a leaver gave none
+    _line("consent", f"{person.consent_source}{given}" if person.consent_source else "none is recorded")
     if story.consent:
         _line("", _file(story.consent))
     for index, each in enumerate(story.events):

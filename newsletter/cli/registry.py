@@ -25,8 +25,10 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("subscribers", "Import, list and export subscribers; take leavers off.", "subscribers:subscribers"),
     Entry("suppressions", "List who must not be mailed; ask the provider for more.", "suppressions:suppressions"),
     Entry("test", "Send test copies of an issue to a few addresses.", "testing:test"),
+    Entry("approve", "Approve what is to be sent, so that nothing else is.", "approve:approve"),
     Entry("plan", "Show what a send would do; writes nothing.", "plan:plan"),
     Entry("send", "Send an issue; run it again to go on.", "send:send"),
+    Entry("rehearse", "Play a send on a copy, with everything going wrong.", "rehearse:rehearse"),
     Entry("status", "Show a running or finished send.", "status:status"),
     Entry("pause", "Hold a running send.", "status:pause"),
     Entry("resume", "Go on with a paused or cancelled send.", "status:resume"),
@@ -35,6 +37,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("providers", "Show what the providers can do, and which one is set up.", "providers:providers"),
     Entry("serve", "Answer the links in the mails, and show what is published.", "serve:serve"),
     Entry("outbox", "Read the mail that the embedded outbox took.", "outbox:outbox"),
+    Entry("db", "Back the database up, look it over, put a backup back.", "database:db"),
 )
 
 USAGE = "Usage: newsletter [OPTIONS] COMMAND [ARGS]..."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter import files
-from newsletter.config import FILE, SECRET
+from newsletter.config import API_KEYS, FILE, SECRET
 from newsletter.errors import Unwritable
 from newsletter.files import display
 
@@ -27,7 +27,9 @@ _ENV_EXAMPLE = f"""\
 # Copy to .env and fill in; .env stays out of git.
 # Signs the unsubscribe links: at least 16 characters, and never change it after a send.
 {SECRET}=
-"""
+
+# The key of the provider that `provider:` in {FILE} names.
+""" + "".join(f"#{name}=\n" for name in API_KEYS.values())
 
 
 def _configuration(name: str, sender: str) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from newsletter.cli import output, telling, wiring
 from newsletter.errors import BadInput, Blocked, NewsletterError, Problem
+from newsletter.keys import is_loopback
+from newsletter.model import Severity
 from newsletter.personal import CannotRender
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from newsletter.delivery.ledger import Send
     from newsletter.delivery.plan import Plan
     from newsletter.delivery.start import Wish
-    from newsletter.model import Edition, Picture
+    from newsletter.model import Edition, Finding, Picture
     from newsletter.providers.base import Provider
     from newsletter.store.database import Database
 
@@ -105,11 +107,12 @@ def wish(config: Config, provider: Provider, edition: Edition, kind: str = "issu
         capabilities=provider.capabilities,
         account=provider.account,
         batch=config.sending.batch,
-        by=_operator(),
+        by=operator(),
     )
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who is at the keyboard, as the system knows them; empty when it does not."""
     import getpass
 
     try:
@@ -123,7 +126,7 @@ def plan(config: Config, database: Database | None, provider: Provider, edition:
     from newsletter.delivery import plan as plans
 
     wanted = wish(config, provider, edition)
-    links = wiring.links(config, database.instance() if database else "")
+    links = wiring.links(config, database.instance() if database else "", mailed=False)
     try:
         if database is None:
             return plans.make(None, wanted, provider, links, edition.date)
@@ -133,6 +136,13 @@ def plan(config: Config, database: Database | None, provider: Provider, edition:
         raise BadInput([Problem(edition.where("from"), f"this issue cannot go out: {error}")]) from error
 
 
+def refuse_findings(slug: str, found: Sequence[Finding]) -> None:
+    """Raise ``Blocked`` when the pre-flight found errors."""
+    lines = [f"{each.place}: {each.message} [{each.rule}]" for each in found if each.severity is Severity.ERROR]
+    if lines:
+        raise Blocked("\n".join([f"{slug} may not be sent yet:", *lines]), hint="See `newsletter check`.")
+
+
 def fit(config: Config, database: Database, folder: Path, pictures: Sequence[Picture]) -> None:
     """A real send must be fit to leave this machine, from the ledger that began it; the embedded outbox may always.
 
@@ -140,7 +150,9 @@ def fit(config: Config, database: Database, folder: Path, pictures: Sequence[Pic
     """
     from newsletter.config import secret
     from newsletter.delivery import guard, ledger
+    from newsletter.store import mark
 
+    mark.check(database)
     if not config.real:
         return
     guard.fit_for_real(config, secret(config.root))
@@ -156,6 +168,8 @@ def _reach(config: Config, database: Database, pictures: Sequence[Picture]) -> N
     from newsletter.providers.fetch import Fetcher, Unreachable
 
     instance = database.instance()
+    if config.trial and not is_loopback(config.public_url):
+        output.note(f"A trial, but {config.public_url} is looked up on the network, as readers will look for it.")
     with Fetcher() as fetch, output.progress(len(pictures) + 1, "Looking at public_url", unit="files") as advance:
         found = tuple(
             reach.missing(
@@ -173,6 +187,14 @@ def _reach(config: Config, database: Database, pictures: Sequence[Picture]) -> N
         output.note("A trial on this machine; a real send would be refused now:")
         for problem in lacking:
             output.note(f"  {problem.message}")
+
+
+def lacking(config: Config) -> dict[str, Problem]:
+    """What a send through the configured provider would be refused for; the embedded outbox lacks nothing."""
+    from newsletter.config import secret
+    from newsletter.delivery import guard
+
+    return guard.lacks(config, secret(config.root)) if config.real else {}
 
 
 def tell_what_a_trial_lacks(config: Config) -> None:
@@ -210,19 +232,36 @@ def refuse_changed(database: Database, made: Send, now: Frozen) -> None:
     raise Blocked("\n".join(lines), hint=hint)
 
 
+def bound(database: Database, made: Send, provider: Provider) -> Send:
+    """The send, going on through the account that is configured now; ``Blocked`` where the one before may have it."""
+    from newsletter.delivery import rebind
+    from newsletter.store.clock import utcnow
+
+    now = rebind.rebind(database, made, provider, utcnow())
+    if not rebind.same(made, provider):
+        output.note(f"Nothing went out through {rebind.began(made)} yet; it goes on through {rebind.began(now)}.")
+    return now
+
+
 def carry_out(call: Call, config: Config, database: Database, made: Send, provider: Provider) -> int:
     """Work on a running send until it ends or is held, and tell how it stands; the exit code."""
     from newsletter.delivery import desk, guard, summary, work
+    from newsletter.providers.wrappers import Announced
+    from newsletter.store import mark
 
+    mark.start(database)
+    provider = Announced(provider, mark.advancer(database))
     instance = database.instance()
     folder = _folder(config, made)
     if not config.trial and folder is not None:
         guard.write_record(folder, instance, made)
     stop = threading.Event()
-    job = desk.job(database, made.id, provider, wiring.links(config, instance), desk.tools(stop))
+    tools = desk.tools(stop, telling.retries(call, provider.capabilities.name))
+    job = desk.job(database, made.id, provider, wiring.links(config, instance), tools)
     workers = min(config.sending.workers, provider.capabilities.workers or config.sending.workers)
     with _stopping(stop), _bar(database, made) as watch:
         work.run(job, workers, watch)
+    mark.advance(database, sync=True)
     with database.read() as connection:
         status = summary.status(connection, made.id)
     if not config.trial and folder is not None:

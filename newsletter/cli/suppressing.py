@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from newsletter.audience.importing import Outcome
     from newsletter.audience.plan import Example, Plan
     from newsletter.audience.suppressing import Order, Pulled, Told
-    from newsletter.providers.base import Provider, ProviderError
+    from newsletter.providers.base import Provider, ProviderError, Turn
 
 _STATUSES = ("unsubscribed", "bounced", "complained")
 
@@ -119,11 +119,13 @@ def outcome_json(outcome: Outcome, order: Order) -> dict[str, Any]:
 # -- a provider -----------------------------------------------------------------------
 
 
-def told(provider: Provider) -> Iterator[Told]:
+def told(provider: Provider, turn: Turn) -> Iterator[Told]:
     """What the provider tells, in plain words for the audience; its errors become ours."""
-    with _translated(provider.capabilities.name):
-        for each in provider.suppressions():
+    name = provider.capabilities.name
+    with _translated(name), output.progress(None, f"Asking {name}", unit="people") as advance:
+        for each in provider.suppressions(turn):
             yield each.address, each.status, each.at, each.reason
+            advance(1)
 
 
 @contextlib.contextmanager

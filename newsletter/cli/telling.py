@@ -1,16 +1,23 @@
-"""A plan and the state of a send in words, for the commands around sending."""
+"""A plan in words, and what else the commands around sending tell."""
 
 from __future__ import annotations
 
+import re
+import threading
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output
-from newsletter.config import OUTBOX
+from newsletter.config import API_KEYS, OUTBOX
+from newsletter.providers.base import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.cli.app import Call
+    from newsletter.delivery.ledger import Send
     from newsletter.delivery.plan import Plan
-    from newsletter.delivery.summary import Status
+
+_NUMBER = re.compile(r"\d+")
 
 
 def show_plan(plan: Plan) -> None:
@@ -23,76 +30,43 @@ def show_plan(plan: Plan) -> None:
     for each in plan.failing:
         output.say(f"              {each.address}: {each.reason}")
     variants = "" if plan.variants == 1 else f", {plan.variants} variants"
-    work = f"{_count(plan.batches, 'batch')}, {_count(plan.calls, 'call')}{variants}"
+    work = f"{count(plan.batches, 'batch')}, {count(plan.calls, 'call')}{variants}"
     output.say(f"  work        {work}, about {size(plan.bytes)}")
-    fast = "this machine writes" if plan.provider == OUTBOX else f"{_name(plan.provider)} takes it"
+    fast = "this machine writes" if plan.provider == OUTBOX else f"{provider_name(plan.provider)} takes it"
     rate = f"as fast as {fast}" if plan.seconds is None else f"about {duration(plan.seconds)} at its rate"
     output.say(f"  time        {rate}")
     output.say(f"  plan        {plan.id}")
 
 
-def report(call: Call, status: Status) -> None:
-    """How a send stands, as text or JSON."""
-    if call.json:
-        output.emit(status.data())
-        return
-    made, people = status.send, status.people
-    output.say(f"{output.style(made.slug, bold=True)}  {describe(status)}")
-    for outcome, count in people.items():
-        if count:
-            output.say(f"  {_WORDS[outcome]:<12}{count:>10,}")
-    for address, outcome, reason in status.examples:
-        output.say(f"  {address}: {_WORDS[outcome]}: {reason}")
-    if status.per_second:
-        output.say(f"  {'time':<12}{duration(status.seconds):>10}  {status.per_second:,.0f} mails/s")
-    output.hint(f"\n{_next(status)}")
+def retries(call: Call, provider: str) -> Callable[[str, float], None]:
+    """Says why a call came to nothing, each reason once, above the bar where there is one; scripts read the end alone.
+
+    What it returns may be called by any thread, with the reason and the seconds until the next try.
+    """
+    told: set[str] = set()
+    lock = threading.Lock()
+
+    def tell(reason: str, seconds: float) -> None:
+        kind = _NUMBER.sub("0", reason)  # a time that the provider names makes no new reason
+        with lock:
+            if not call.json and kind not in told:
+                told.add(kind)
+                output.note(f"{provider}: {reason}; trying again in {max(seconds, 1):.0f} s")
+
+    return tell
 
 
-_WORDS = {
-    "accepted": "accepted",
-    "refused": "refused",
-    "failed": "failed",
-    "skipped": "skipped",
-    "cancelled": "cancelled",
-    "in_doubt": "in doubt",
-    "open": "open",
-}
-
-
-def describe(status: Status) -> str:
-    """The state of a send in a sentence."""
-    made = status.send
-    if made.state == "done":
-        return f"done: {status.people['accepted']:,} of {made.recipients:,} accepted by {_name(made.provider)}"
-    if made.state == "paused":
-        return f"paused{f': {made.why}' if made.why else ''}"
-    if made.state == "cancelled":
-        return "cancelled"
-    if not status.people["open"]:
-        return "finished, with messages in doubt"
-    return f"{status.settled:,} of {made.recipients:,} settled"
-
-
-def _name(provider: str) -> str:
+def provider_name(provider: str) -> str:
+    """A provider, for people."""
     return "the outbox" if provider == OUTBOX else provider.title()
 
 
 def _way(provider: str) -> str:
-    return "to the outbox" if provider == OUTBOX else f"by {_name(provider)}"
+    return "to the outbox" if provider == OUTBOX else f"by {provider_name(provider)}"
 
 
-def _next(status: Status) -> str:
-    made = status.send
-    if made.state == "done":
-        return "Next: newsletter outbox" if made.realm == "outbox" else f"Next: newsletter status {made.slug}"
-    if made.state == "cancelled" or made.paused_by == "operator":
-        return f"To go on: newsletter resume {made.slug}"
-    if not status.people["open"]:
-        return "Messages in doubt may have arrived or not; they are never sent again by themselves."
-    return f"To go on: newsletter send {made.slug}"
-
-
-def _count(number: int, word: str) -> str:
+def count(number: int, word: str) -> str:
+    """A number of things."""
     plural = f"{word}es" if word.endswith("ch") else f"{word}s"
     return f"{number:,} {word if number == 1 else plural}"
 

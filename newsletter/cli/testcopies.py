@@ -169,9 +169,6 @@ class _Pace:
         from newsletter.store.clock import utcnow
 
         try:
-            with self._database.read() as connection:
-                if self._per_second is None and not rate.limited(connection, self._account):
-                    return 0.0
             with self._database.write() as connection:
                 return rate.slot(connection, self._account, self._per_second, utcnow())
         except TryLater as error:

@@ -186,16 +186,16 @@ def provider(config: Config) -> Provider:
     return make(config)
 
 
-def links(config: Config, instance: str) -> Links:
+def links(config: Config, instance: str, *, mailed: bool = True) -> Links:
     """The maker of personal links; the outbox may do without a secret of its own.
 
-    Raises ``BadConfig`` when a real provider is configured and there is no secret.
+    Raises ``BadConfig`` when a real provider is configured and there is no secret, unless nobody is ``mailed`` them.
     """
     from newsletter.config import SECRET, secret
     from newsletter.links import Links
 
     value = secret(config.root)
-    if not value and config.real:
+    if not value and config.real and mailed:
         message = f"{SECRET} is not set, and unsubscribe links cannot be signed without it"
         raise BadConfig(message, hint="Set it in the environment or in .env; `newsletter init` makes one.")
     return Links(config.link_base, (value or f"outbox:{instance}").encode())

@@ -26,14 +26,17 @@ _UNKNOWNS = 2
 _TRIES = 5
 """Calls in a row that come to nothing before the send is held."""
 
-_REFUSALS = 5
-"""Calls in a row that are refused whole before the send is held."""
-
 _LONGEST_WAIT = claims.LONGEST_WAIT.total_seconds()
 
 
 def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     """Take one batch through; raises ``Lost`` when somebody else has it meanwhile."""
+    if claim.key is None and len(claim.members) > (most := job.provider.capabilities.batch_max):
+        why = "the provider takes fewer in a call"
+        people = [who for who, *_ in claim.members]
+        groups = [people[at : at + most] for at in range(0, len(people), most)]
+        _record(job, claim, lambda c, at: ledger.split(c, claim.held, at, why, groups, expect="claimed"))
+        return
     messages, unfit = job.writer.messages(job.frozen.variant(claim.variant), claim.members)
     payload = job.provider.prepare(job.letters[claim.variant], messages, job.batch_name(claim.held.batch))
     failed = (*unfit, *payload.failed)
@@ -48,15 +51,26 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     if claim.key is None and not payload.count:
         _record(job, claim, lambda c, at: ledger.skip(c, claim.held, at, "none of its messages can be made", failed))
         return
-    if claim.key is not None and payload.sha != claim.payload_sha:
-        why = "its messages would not be the same as at the first attempt"
-        _record(job, claim, lambda c, at: ledger.doubt(c, claim.held, at, why))
+    if claim.key is not None and (other := _other_than_before(job, claim.key, payload.sha == claim.payload_sha)):
+        _record(job, claim, lambda c, at: ledger.doubt(c, claim.held, at, other))
         return
-    _wait_for_slot(job)
-    ready = _ready(job, claim, payload, failed)
-    if ready is None:
-        return
-    key, claim = ready
+    with streaks.lanes:
+        ready = _ready(job, streaks, claim, payload, failed)
+        if ready is not None:
+            key, claim = ready
+            _call(job, streaks, claim, payload, key, [message.person for message in messages])
+
+
+def _other_than_before(job: Job, key: str, same: bool) -> str:  # noqa: FBT001 - the one fact about its bytes
+    """Why a call must not be made again with its key, if it must not."""
+    ring = job.provider.capabilities.keyring
+    if ring and not key.startswith(f"{ring}-"):
+        return "it was tried with another API key first, and whether this one's account is the same nobody can tell"
+    return "" if same else "its messages would not be the same as at the first attempt"
+
+
+def _call(job: Job, streaks: Streaks, claim: Claim, payload: Payload, key: str, people: list[int]) -> None:
+    """Make the call, and record what became of it."""
     try:
         answer = job.provider.submit(payload, key)
     except NotSent as error:
@@ -64,7 +78,7 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
     except Unknown as error:
         _unknown(job, streaks, claim, error)
     except Refused as error:
-        _refused(job, streaks, claim, error, [message.person for message in messages])
+        _refused(job, streaks, claim, error, people)
     else:
         _answered(job, streaks, claim, answer, payload.count)
 
@@ -80,18 +94,23 @@ def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], 
 
 
 def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, count: int) -> None:
-    """An acceptance, apart from those whom it refuses; one that refuses everybody counts as a refusal."""
+    """An acceptance, apart from those whom it refuses; one that refuses everybody counts as a refusal.
+
+    Whoever is held back waits for the operator, and so does the send.
+    """
     many = False
     if len(answer.refused) < count:
         streaks.good()
     else:
-        many = streaks.add_refused() >= _REFUSALS
+        many = streaks.add_refused()
 
     def settle(connection: Connection, at: dt.datetime) -> None:
         ledger.accept(connection, claim.held, at, answer)
         if answer.wait:
             rate.hold(connection, job.provider.account, at, min(answer.wait, _LONGEST_WAIT))
-        if many:
+        if answer.held_back:
+            control.pause_for_fault(connection, job.send_id, Fault.CONFIG, answer.held_back[0].reason)
+        elif many:
             _hold_refused(connection, job, answer.refused[0].reason)
 
     _record(job, claim, settle)
@@ -107,66 +126,65 @@ def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: l
     When call after call is refused whole, the reason lies elsewhere, and the send is held before the list is used up.
     """
     why = error.reason
-    if error.divisible and len(people) > 1 and not claim.held.doubt:
-        half = len(people) // 2
-        groups = (people[:half], people[half:])
-        _record(job, claim, lambda c, at: ledger.split(c, claim.held, at, why, groups))
-        return
-    many = streaks.add_refused() >= _REFUSALS
+    cut = error.divisible and len(people) > 1 and not claim.held.doubt
+    half = len(people) // 2
+    many = streaks.add_cut() if cut else streaks.add_refused()
 
     def settle(connection: Connection, at: dt.datetime) -> None:
-        ledger.refuse(connection, claim.held, at, why)
+        if cut:
+            ledger.split(connection, claim.held, at, why, (people[:half], people[half:]))
+        else:
+            ledger.refuse(connection, claim.held, at, why)
         if many:
             _hold_refused(connection, job, why)
 
     _record(job, claim, settle)
+    if cut:
+        streaks.cut()
 
 
-def _wait_for_slot(job: Job) -> None:
-    per_second, account = job.provider.capabilities.per_second, job.provider.account
-    if per_second is None:
-        with job.database.read() as connection:
-            if not rate.limited(connection, account):
-                return
-
-    def book() -> float:
-        with job.database.write() as connection:
-            return rate.slot(connection, account, per_second, job.tools.now())
-
-    wait = patiently(job.tools, job.tools.now() + job.tools.lease, book)
-    if wait > 0:
-        job.tools.sleep(wait)
-
-
-def _ready(job: Job, claim: Claim, payload: Payload, failed: Iterable[Verdict]) -> tuple[str, Claim] | None:
+def _ready(
+    job: Job, streaks: Streaks, claim: Claim, payload: Payload, failed: Iterable[Verdict]
+) -> tuple[str, Claim] | None:
     """The key to call with, its intent committed, and the claim with its new lease; ``None`` when no call may be made.
 
-    A batch that is made again had its second intent when it was claimed, and finishes whatever
-    becomes of the send. Its key is looked at once more, because the wait for a slot, or a machine
-    put to sleep, may have outlived it.
+    The next slot of the account's rate is booked first, and waited for while nothing is intended yet. Whoever
+    left during a wait gets nothing: the batch is taken in hand anew, without them. One that is made again had its
+    second intent when it was claimed, and finishes whatever becomes of the send. Its key is looked at once more,
+    because the wait, or a machine put to sleep, may have outlived it.
     """
-    tools = job.tools
-    key = claim.key or tools.new_name()
-    lifetime = job.provider.capabilities.key_lifetime
-    lease: list[dt.datetime] = []
+    tools, capabilities = job.tools, job.provider.capabilities
+    key = claim.key or "-".join(filter(None, (capabilities.keyring, tools.new_name())))
+    lifetime = capabilities.key_lifetime
+    booked = False
+    wait = 0.0
+    lease: dt.datetime | None = None
 
     def intend(connection: Connection, at: dt.datetime) -> None:
-        lease.clear()
-        until = at + tools.lease
-        if claim.key is not None:
-            if tools.stopped():
-                ledger.put_back(connection, claim.held, at, "stopped", None)
-            elif claims.renew(connection, claim.held, at, until):
-                lease.append(until)
-        elif tools.stopped() or not claims.running(connection, job.send_id):
+        nonlocal booked, wait, lease
+        lease, wait = None, 0.0
+        stopped = tools.stopped() or streaks.broken is not None
+        if stopped and claim.key is not None:
+            ledger.put_back(connection, claim.held, at, "stopped", None)
+        elif stopped or (claim.key is None and not claims.running(connection, job.send_id)):
             ledger.release(connection, claim.held, at, "stopped")
-        else:
+        elif claim.key is None and claims.left(connection, claim):
+            ledger.release(connection, claim.held, at, "somebody has left")
+        elif not booked and (wait := rate.slot(connection, job.provider.account, capabilities.per_second, at)) > 0:
+            pass
+        elif claim.key is None:
             expires = at + lifetime if lifetime is not None else None
-            ledger.intend(connection, claim.held, at, Intent(key, payload.sha, expires, until), failed)
-            lease.append(until)
+            lease = at + tools.lease
+            ledger.intend(connection, claim.held, at, Intent(key, payload.sha, expires, lease), failed)
+        elif claims.renew(connection, claim.held, at, at + tools.lease):
+            lease = at + tools.lease
 
     _record(job, claim, intend)
-    return (key, replace(claim, lease_until=lease[0])) if lease else None
+    if wait > 0:
+        tools.sleep(wait)
+        booked = True
+        _record(job, claim, intend)
+    return (key, replace(claim, lease_until=lease)) if lease else None
 
 
 def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:
@@ -176,6 +194,8 @@ def _not_sent(job: Job, streaks: Streaks, claim: Claim, error: NotSent) -> None:
     wait = _backoff(job, tries) if error.retry_after is None else error.retry_after
     if fault is None and (tries >= _TRIES or wait > _LONGEST_WAIT):
         fault = Fault.UNAVAILABLE if error.retry_after is None else Fault.LATER
+    if fault is None:
+        job.tools.tell(error.reason, wait)
 
     def settle(connection: Connection, at: dt.datetime) -> None:
         ledger.put_back(connection, claim.held, at, error.reason, at + dt.timedelta(seconds=min(wait, _LONGEST_WAIT)))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, String, cast, exists, func, or_, select, update
 
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Held
 from newsletter.store import clock
-from newsletter.store.tables import batch, delivery, event, person, send
+from newsletter.store.prepared import Prepared, named
+from newsletter.store.tables import batch, delivery, event, person, person_event, send
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,8 +24,11 @@ LONGEST_WAIT = dt.timedelta(seconds=120)
 
 _OLD_KEY = "the provider may have forgotten its key"
 
-Member = tuple[int, str, str]
-"""Person, address, and the JSON object of frozen values."""
+Member = tuple[int, str, dict[str, str]]
+"""Person, address, and frozen values."""
+
+_BETWEEN = "\x1e"
+"""Stands in no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,107 +40,165 @@ class Claim:
     attempts: int
     lease_until: dt.datetime
     members: tuple[Member, ...] = field(repr=False)
+    history: int
+    """The last change of anybody's status that was known when the batch was taken in hand."""
     key: str | None = None
     payload_sha: str | None = None
+    part: bool = False
+    """Whether it was cut out of another batch."""
 
 
-# Built once: to build a statement takes five times as long as to run it.
-_STATE = select(send.c.state).where(send.c.id == bindparam("of_send"))
+_STATE = Prepared(select(send.c.state, send.c.provider, send.c.account).where(send.c.id == named("of_send")))
+
+
+class _Due(NamedTuple):
+    """A batch that may be taken."""
+
+    id: int
+    parent: int | None
+    fence: int
+    doubt: bool
+    variant: str
+    attempts: int
+    idem_key: str | None
+    payload_sha: str | None
+    key_expires_at: str | None
+    first_sent_at: str | None
+
+
 _DUE = (
-    select(batch)
+    select(*(batch.c[name] for name in _Due._fields))
     .where(
-        batch.c.send_id == bindparam("of_send"),
+        batch.c.send_id == named("of_send"),
         or_(
             batch.c.not_before.is_(None),
-            batch.c.not_before <= bindparam("now"),
-            batch.c.not_before > bindparam("never"),
+            batch.c.not_before <= named("now"),
+            batch.c.not_before > named("never"),
         ),
     )
     .order_by(batch.c.id)
     .limit(1)
 )
-_DUE_AGAIN = _DUE.where(batch.c.state == "sending", batch.c.owner.is_(None))
-_DUE_FRESH = _DUE.where(batch.c.state == "pending")
-_SKIP_LEAVERS = (
+_DUE_AGAIN = Prepared(_DUE.where(batch.c.state == "sending", batch.c.owner.is_(None)))
+_DUE_FRESH = Prepared(_DUE.where(batch.c.state == "pending"))
+# The latest part first: what refuses every call is found out after a few, and not after each batch was cut once.
+_DUE_PART = Prepared(
+    _DUE.where(batch.c.state == "pending", batch.c.parent.is_not(None)).order_by(None).order_by(batch.c.id.desc())
+)
+_OPEN_IN_IT = (delivery.c.batch_id == named("of_batch"), delivery.c.outcome.is_(None))
+_LEFT = exists().where(person.c.id == delivery.c.person_id, person.c.status != "active")
+_SOMEBODY_LEFT = Prepared(select(delivery.c.person_id).where(*_OPEN_IN_IT, _LEFT).limit(1))
+_LAST_CHANGE = Prepared(select(func.max(person_event.c.id)))
+_SKIP_LEAVERS = Prepared(
     update(delivery)
-    .where(
-        delivery.c.batch_id == bindparam("of_batch"),
-        delivery.c.outcome.is_(None),
-        exists().where(person.c.id == delivery.c.person_id, person.c.status != "active"),
-    )
+    .where(*_OPEN_IN_IT, _LEFT)
     .values(
         outcome="skipped",
         error=select(person.c.status).where(person.c.id == delivery.c.person_id).scalar_subquery(),
     )
 )
-_MEMBERS = (
-    select(delivery.c.person_id, delivery.c.address, delivery.c.fields)
-    .where(delivery.c.batch_id == bindparam("of_batch"), delivery.c.outcome.is_(None))
-    .order_by(delivery.c.person_id)
+# One row for all: with a row for each, threads that wait for one another's turn at Python do so at every row.
+_MEMBERS = Prepared(
+    select(
+        func.aggregate_strings(cast(delivery.c.person_id, String), ","),
+        func.aggregate_strings(delivery.c.address, _BETWEEN),
+        func.aggregate_strings(delivery.c.fields, ","),
+        func.count().filter(person.c.status != "active"),
+    )
+    .join_from(delivery, person)
+    .where(*_OPEN_IN_IT)
 )
 
 
-def running(connection: Connection, send_id: int) -> bool:
-    """Whether batches of this send may be taken, and intents made."""
-    return bool(connection.execute(_STATE, {"of_send": send_id}).scalar_one() == "running")
+Through = tuple[str, str]
+"""A provider's name, and the account there."""
 
 
-def take(connection: Connection, send_id: int, owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
-    """Take the next batch in hand: first those that wait to be made again, then the untried.
+def running(connection: Connection, send_id: int, through: Through | None = None) -> bool:
+    """Whether batches of this send may be taken, and intents made; by an account, if it is still bound to it."""
+    state, *bound = _STATE.one(connection, {"of_send": send_id}) or ("",)
+    return state == "running" and (through is None or through == tuple(bound))
 
-    Suppression is read again for the untried: who unsubscribed since the send began is skipped.
+
+def take(
+    connection: Connection,
+    send_id: int,
+    owner: str,
+    now: dt.datetime,
+    lease: dt.timedelta,
+    *,
+    through: Through | None = None,
+    parts: bool = True,
+) -> Claim | None:
+    """Take the next batch in hand: first those that wait to be made again, then parts, then the untried.
+
+    Suppression is read again for the untried: who unsubscribed since the send began is skipped. Without
+    ``parts`` none are looked for: the caller knows that none wait, and the look costs as much as there are batches.
     """
-    if not running(connection, send_id):
+    if not running(connection, send_id, through):
         return None
-    while row := _next(connection, send_id, now):
-        claim = _again(connection, row, owner, now, lease) if row.state == "sending" else None
-        if row.state == "pending":
-            claim = _fresh(connection, row, owner, now, lease)
-        if claim:
-            return claim
+    # A wait longer than any that is ever named comes from a clock that went back.
+    when = {"of_send": send_id, "now": clock.stamp(now), "never": clock.stamp(now + 2 * LONGEST_WAIT)}
+    for due, claimed in ((_DUE_AGAIN, _again), (_DUE_PART, _fresh), (_DUE_FRESH, _fresh)):
+        while (parts or due is not _DUE_PART) and (row := due.one(connection, when)):
+            if claim := claimed(connection, _Due._make(row), owner, now, lease):
+                return claim
     return None
 
 
-def _next(connection: Connection, send_id: int, now: dt.datetime) -> Row[Any] | None:
-    """The next batch that may be taken; a wait longer than any that is ever named comes from a clock that went back."""
-    when = {"of_send": send_id, "now": clock.stamp(now), "never": clock.stamp(now + 2 * LONGEST_WAIT)}
-    again = connection.execute(_DUE_AGAIN, when).first()
-    return again or connection.execute(_DUE_FRESH, when).first()
-
-
-def _fresh(connection: Connection, row: Row[Any], owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
+def _fresh(connection: Connection, row: _Due, owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
     """Pending to claimed, without those who have left since."""
     until = now + lease
     fence = row.fence + 1
-    stamps = {"owner": owner, "lease_until": clock.stamp(until), "fence": fence, "not_before": None}
-    ledger.move(connection, Held(row.id, row.fence, row.doubt), "pending", "claimed", now, **stamps)
-    held = Held(row.id, fence, row.doubt)
-    connection.execute(_SKIP_LEAVERS, {"of_batch": row.id})
-    members = _members(connection, row.id)
-    if not members:
+    stamps = _in_hand(owner, until, fence)
+    ledger.move(connection, Held(row.id, row.fence, bool(row.doubt)), "pending", "claimed", now, **stamps)
+    held = Held(row.id, fence, bool(row.doubt))
+    found, leavers = _read(connection, row.id)
+    if leavers:
+        _SKIP_LEAVERS.run(connection, {"of_batch": row.id})
+        found, _ = _read(connection, row.id)
+    if not found:
         ledger.skip(connection, held, now, "nobody is left in it")
         return None
-    return Claim(held, row.variant, row.attempts, until, members)
+    return Claim(held, row.variant, row.attempts, until, found, _history(connection), part=row.parent is not None)
 
 
-def _again(connection: Connection, row: Row[Any], owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
+def _again(connection: Connection, row: _Due, owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
     """Sending to sending: a second intent with the same key, or in doubt when the key may be forgotten."""
-    held = Held(row.id, row.fence, row.doubt)
+    held = Held(row.id, row.fence, bool(row.doubt))
     if row.key_expires_at and _forgotten(connection, row, now + lease):
         ledger.doubt(connection, held, now, _OLD_KEY)
         return None
     until = now + lease
-    stamps = {"owner": owner, "lease_until": clock.stamp(until), "fence": row.fence + 1, "not_before": None}
+    stamps = _in_hand(owner, until, row.fence + 1)
     ledger.move(connection, held, "sending", "sending", now, "again", tries=True, **stamps)
     return Claim(
-        Held(row.id, row.fence + 1, row.doubt),
+        Held(row.id, row.fence + 1, held.doubt),
         row.variant,
         row.attempts,
         until,
-        _members(connection, row.id),
+        members(connection, row.id),
+        _history(connection),
         row.idem_key,
         row.payload_sha,
     )
+
+
+def _in_hand(owner: str, until: dt.datetime, fence: int) -> dict[str, Any]:
+    return {"owner": owner, "lease_until": clock.stamp(until), "fence": fence, "not_before": None}
+
+
+def left(connection: Connection, claim: Claim) -> bool:
+    """Whether somebody has left since the batch was taken in hand: it waited for its turn."""
+    if _history(connection) == claim.history:
+        return False
+    return _SOMEBODY_LEFT.one(connection, {"of_batch": claim.held.batch}) is not None
+
+
+def _history(connection: Connection) -> int:
+    """The number of the last change of anybody's status; each leaves an event, and none is ever deleted."""
+    found = _LAST_CHANGE.one(connection, {})
+    return found[0] or 0 if found else 0
 
 
 def renew(connection: Connection, held: Held, now: dt.datetime, until: dt.datetime) -> bool:
@@ -153,22 +217,32 @@ def renew(connection: Connection, held: Held, now: dt.datetime, until: dt.dateti
     return True
 
 
-def _forgotten(connection: Connection, row: Row[Any], now: dt.datetime) -> bool:
+def _forgotten(connection: Connection, row: _Due | Row[Any], now: dt.datetime) -> bool:
     """Whether the provider may have forgotten a batch's key, or the clock cannot be trusted to tell.
 
     A clock that went back makes an old key look young. It shows in an event with an earlier time
     than one before it; the first attempt's own time and the latest event's bound the rest.
     """
     last = connection.execute(select(event.c.at).order_by(event.c.id.desc()).limit(1)).scalar_one()
-    if max(clock.stamp(now), last) >= row.key_expires_at or clock.stamp(now) < row.first_sent_at:
+    if max(clock.stamp(now), last) >= str(row.key_expires_at) or clock.stamp(now) < str(row.first_sent_at):
         return True
     intent = select(func.max(event.c.id)).where(event.c.batch_id == row.id, event.c.from_state == "claimed")
     back = select(event.c.id).where(event.c.id > intent.scalar_subquery(), event.c.at < row.first_sent_at).limit(1)
     return connection.execute(back).first() is not None
 
 
-def _members(connection: Connection, batch_id: int) -> tuple[Member, ...]:
-    return tuple(connection.execute(_MEMBERS, {"of_batch": batch_id}).all())
+def members(connection: Connection, batch_id: int) -> tuple[Member, ...]:
+    """Everybody in a batch who has no outcome yet, by number."""
+    return _read(connection, batch_id)[0]
+
+
+def _read(connection: Connection, batch_id: int) -> tuple[tuple[Member, ...], int]:
+    """Everybody without an outcome, and how many of them have left since."""
+    people, to, fields, leavers = _MEMBERS.one(connection, {"of_batch": batch_id}) or (None,) * 4
+    if people is None:
+        return (), 0
+    each = zip(map(int, people.split(",")), to.split(_BETWEEN), json.loads(f"[{fields}]"), strict=True)
+    return tuple(sorted(each, key=itemgetter(0))), leavers
 
 
 # -- what the dead left ---------------------------------------------------------------
@@ -214,20 +288,22 @@ def owners_in_hand(connection: Connection, send_id: int | None = None) -> frozen
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """What is left to do: open batches, and when the first of those that wait may be taken."""
+    """What is left to do: open batches, those in anybody's hands and in mine, and when the next may be taken."""
 
     open: int
     in_hand: int
+    mine: int
     next_at: dt.datetime | None
 
 
-def remaining(connection: Connection, send_id: int) -> Remaining:
-    """Open batches of a send; none are left when it does not run."""
-    if not running(connection, send_id):
-        return Remaining(0, 0, None)
+def remaining(connection: Connection, send_id: int, owner: str, through: Through | None = None) -> Remaining:
+    """Open batches of a send, for one of its owners; none are left when it does not run."""
+    if not running(connection, send_id, through):
+        return Remaining(0, 0, 0, None)
+    mine = func.count(batch.c.id).filter(batch.c.owner == owner)
     row = connection.execute(
-        select(func.count(), func.count(batch.c.owner), func.min(batch.c.not_before)).where(
+        select(func.count(), func.count(batch.c.owner), mine, func.min(batch.c.not_before)).where(
             batch.c.send_id == send_id, batch.c.state.in_(ledger.OPEN)
         )
     ).one()
-    return Remaining(row[0], row[1], clock.parse(row[2]) if row[2] else None)
+    return Remaining(row[0], row[1], row[2], clock.parse(row[3]) if row[3] else None)

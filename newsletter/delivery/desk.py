@@ -9,9 +9,10 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from newsletter.delivery import ledger, start
+from newsletter.delivery import ledger, owners, rebind, start
 from newsletter.delivery.personalise import Writer
-from newsletter.errors import Blocked, TryLater
+from newsletter.errors import TryLater
+from newsletter.store import epochs
 from newsletter.store.clock import utcnow
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from newsletter.links import Links
     from newsletter.providers.base import Letter, Provider
     from newsletter.store.database import Database
+    from newsletter.store.epochs import Names
 
 _T = TypeVar("_T")
 
@@ -30,6 +32,15 @@ LEASE = dt.timedelta(minutes=5)
 
 POLL = 0.2
 """Seconds between looks at what other processes have in hand."""
+
+_REFUSALS = 5
+"""Verdicts on whole calls in a row before the send is held."""
+
+_WHOLE = 30
+"""Calls in a row that are refused whole, cut or not, before the send is held.
+
+One bad address among a thousand costs eleven before the first acceptance, whichever part is tried first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +53,13 @@ class Tools:
     new_name: Callable[[], str]
     jitter: Callable[[], float]
     lease: dt.timedelta = LEASE
+    tell: Callable[[str, float], object] = lambda _reason, _seconds: None
+    """Told by any thread why a call came to nothing, and in how many seconds it is made again."""
 
 
-def tools(stop: threading.Event) -> Tools:
+def tools(stop: threading.Event, tell: Callable[[str, float], object] = lambda _reason, _seconds: None) -> Tools:
     """The real ones; ``stop`` ends every wait."""
-    return Tools(utcnow, stop.wait, stop.is_set, lambda: secrets.token_hex(12), random.random)
+    return Tools(utcnow, stop.wait, stop.is_set, lambda: secrets.token_hex(12), random.random, tell=tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +77,17 @@ class Job:
     tools: Tools
     label: str
     """Tells this ledger's batches from all others, in the metadata that providers give back."""
+    names: Names
+    """Tells numbers apart that were given twice, because an older copy of the ledger was put back."""
+
+    @property
+    def through(self) -> tuple[str, str]:
+        """The provider and the account that the send is bound to."""
+        return self.provider.capabilities.name, self.provider.account
 
     def batch_name(self, batch: int) -> str:
         """A batch's name outside this house."""
-        return f"{self.label}-{batch}"
+        return f"{self.label}-{batch}{self.names.of_batch(batch)}"
 
 
 def job(database: Database, send_id: int, provider: Provider, links: Links, tools: Tools) -> Job:
@@ -77,24 +97,30 @@ def job(database: Database, send_id: int, provider: Provider, links: Links, tool
     """
     with database.read() as connection:
         made = ledger.get(connection, send_id)
-        if (made.provider, made.account) != (provider.capabilities.name, provider.account):
-            began, now = f"{made.provider} ({made.account})", f"{provider.capabilities.name} ({provider.account})"
-            message = f"{made.slug}: this send began through {began}, and {now} cannot know what that one accepted"
-            raise Blocked(message, hint="Set the provider back to the one it began with.")
+        if not rebind.same(made, provider):
+            raise rebind.foreign(made, provider)
         frozen = start.content_of(connection, made.content_sha)
         tag = start.tag(connection, made)
+        names = epochs.names(connection)
     instance = database.instance()
     return Job(
         database=database,
         send_id=send_id,
-        owner=tools.new_name(),
+        owner=owners.name(send_id, tools.new_name()),
         locks=database.path.parent / "locks",
         provider=provider,
         frozen=frozen,
-        writer=Writer(frozen, links, send_id, f"{instance}:{send_id}", ids=provider.capabilities.message_id),
+        writer=Writer(
+            frozen,
+            links,
+            send_id,
+            f"{instance}:{send_id}{names.of_send(send_id)}",
+            ids=provider.capabilities.message_id,
+        ),
         letters={each.key: frozen.letter(each.key, tag, made.created_at) for each in frozen.variants},
         tools=tools,
         label=instance[:8],
+        names=names,
     )
 
 
@@ -111,25 +137,48 @@ def patiently(tools: Tools, until: dt.datetime, action: Callable[[], _T]) -> _T:
 
 @dataclass(slots=True)
 class Streaks:
-    """What the threads of this process share: bad answers in a row, and whether one of them broke."""
+    """What the threads of this process share: bad answers in a row, and whether one of them broke.
 
+    ``lanes`` are as many as calls may be under way at the same time, until their answer is recorded.
+    """
+
+    lanes: threading.Semaphore = field(default_factory=threading.Semaphore)
     unknown: int = 0
     not_sent: int = 0
     refused: int = 0
+    whole: int = 0
+    """Calls refused whole since the last acceptance, those among them that are cut and made again in parts."""
+    cuts: int = 1
+    """How often a batch was cut; one more than that, because an earlier process may have left parts."""
+    no_parts_since: int = 0
+    """What ``cuts`` was when no part was left waiting."""
     broken: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def good(self) -> None:
         """Count an acceptance."""
         with self._lock:
-            self.unknown = self.not_sent = self.refused = 0
+            self.unknown = self.not_sent = self.refused = self.whole = 0
 
-    def add_refused(self) -> int:
-        """Count a refusal of a whole call, which is an answer all the same; how many in a row."""
+    def add_refused(self) -> bool:
+        """Count a refusal of a whole call, which is an answer all the same; whether there were too many in a row."""
         with self._lock:
             self.unknown = self.not_sent = 0
             self.refused += 1
-            return self.refused
+            self.whole += 1
+            return self.refused >= _REFUSALS or self.whole >= _WHOLE
+
+    def add_cut(self) -> bool:
+        """The same for a call that is cut: the refusal is no verdict on anybody yet."""
+        with self._lock:
+            self.unknown = self.not_sent = 0
+            self.whole += 1
+            return self.whole >= _WHOLE
+
+    def cut(self) -> None:
+        """Note that parts of a batch are waiting now, and can be found."""
+        with self._lock:
+            self.cuts += 1
 
     def add_unknown(self) -> int:
         """Count an answer that says nothing; how many in a row."""

@@ -7,13 +7,15 @@ gets ``Lost`` and changes nothing. Every arrow leaves an ``event``.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from newsletter.providers.base import Fault
 from newsletter.store import clock
+from newsletter.store.prepared import Prepared, named
 from newsletter.store.tables import batch, delivery, event, send
 
 if TYPE_CHECKING:
@@ -110,22 +112,15 @@ class Held:
     doubt: bool
 
 
-# Built once: to build a statement takes five times as long as to run it.
-_STANDS = update(batch).where(
-    batch.c.id == bindparam("its_id"), batch.c.fence == bindparam("its_fence"), batch.c.state == bindparam("its_state")
+_STANDING = update(batch).where(
+    batch.c.id == named("its_id"), batch.c.fence == named("its_fence"), batch.c.state == named("its_state")
 )
-_STANDS_AND_KNOWS = _STANDS.where(batch.c.doubt == bindparam("its_doubt"))
-_TRIES = _STANDS_AND_KNOWS.values(attempts=batch.c.attempts + 1)
-_EVENT = insert(event)
-_DOUBT = select(batch.c.doubt).where(batch.c.id == bindparam("its_id"))
-_GIVEN_ID = (
-    update(delivery)
-    .where(
-        delivery.c.send_id == select(batch.c.send_id).where(batch.c.id == bindparam("its_id")).scalar_subquery(),
-        delivery.c.person_id == bindparam("who"),
-    )
-    .values(provider_msg_id=bindparam("given"))
-)
+_KNOWING = _STANDING.where(batch.c.doubt == named("its_doubt"))
+_STANDS = Prepared(_STANDING)
+_STANDS_AND_KNOWS = Prepared(_KNOWING)
+_TRIES = Prepared(_KNOWING.values(attempts=batch.c.attempts + 1))
+_EVENT = Prepared(insert(event))
+_DOUBT = Prepared(select(batch.c.doubt).where(batch.c.id == named("its_id")))
 
 
 def move(
@@ -149,10 +144,10 @@ def move(
     if to != "accepted":
         arrow = _TRIES if tries else _STANDS_AND_KNOWS
         guard["its_doubt"] = held.doubt
-    if connection.execute(arrow, {**guard, "state": to, **values}).rowcount != 1:
+    if arrow.run(connection, {**guard, "state": to, **values}) != 1:
         raise Lost(held.batch)
     record = {"from_state": expect, "to_state": to, "fence": values.get("fence", held.fence), "detail": detail}
-    connection.execute(_EVENT, {"batch_id": held.batch, "at": clock.stamp(at), **record})
+    _EVENT.run(connection, {"batch_id": held.batch, "at": clock.stamp(at), **record})
 
 
 _FREE: Mapping[str, Any] = {"owner": None, "lease_until": None}
@@ -200,18 +195,26 @@ def skip(connection: Connection, held: Held, at: dt.datetime, why: str, failed: 
 def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) -> None:
     """From sending to accepted, or from in doubt when the answer comes late with the same fence.
 
-    A refusal within a batch that may have been accepted before is doubt: doubt is sticky.
+    A refusal within a batch that may have been accepted before is doubt: doubt is sticky. Those who are held back
+    go on in a batch of their own, pending as if nothing had been tried.
     """
-    values = {"provider_ref": answer.ref or None, "error": None, **_FREE}
+    ids = json.dumps(dict(answer.ids)) if answer.ids else None
+    values = {"provider_ref": answer.ref or None, "provider_ids": ids, "error": None, **_FREE}
     try:
         move(connection, held, "sending", "accepted", at, **values)
     except Lost:
         move(connection, held, "in_doubt", "accepted", at, "a late answer", **values)
-    doubted = connection.execute(_DOUBT, {"its_id": held.batch}).scalar_one()
-    _outcomes(connection, held, "in_doubt" if doubted else "refused", answer.refused)
-    if answer.ids:
-        ids = [{"its_id": held.batch, "who": person, "given": given} for person, given in answer.ids]
-        connection.execute(_GIVEN_ID, ids)
+    if answer.refused or answer.held_back:
+        doubted = _DOUBT.one(connection, {"its_id": held.batch}) != (False,)
+        _outcomes(connection, held, "in_doubt" if doubted else "refused", answer.refused)
+        if doubted:
+            _outcomes(connection, held, "in_doubt", answer.held_back)
+        elif answer.held_back:
+            why = answer.held_back[0].reason
+            _part(connection, held, [[each.person for each in answer.held_back]], error=why)
+            connection.execute(
+                update(batch).where(batch.c.id == held.batch).values(n=batch.c.n - len(answer.held_back))
+            )
 
 
 def found(connection: Connection, held: Held, at: dt.datetime, answer: Answer) -> None:
@@ -265,19 +268,28 @@ def split(
     """
     move(connection, held, expect, "split", at, why, error=why, **_FREE, **_UNTRIED)
     _outcomes(connection, held, "failed", failed)
-    parent = connection.execute(select(batch.c.send_id, batch.c.variant).where(batch.c.id == held.batch)).one()
-    last = connection.execute(select(func.max(batch.c.seq)).where(batch.c.send_id == parent.send_id)).scalar_one()
-    children: list[int] = []
-    for seq, group in enumerate(groups, last + 1):
-        row = {"send_id": parent.send_id, "seq": seq, "parent": held.batch, "variant": parent.variant, "n": len(group)}
-        children.append(connection.execute(insert(batch).values(**row).returning(batch.c.id)).scalar_one())
-    mine = (delivery.c.send_id == parent.send_id, delivery.c.person_id == bindparam("who"))
-    connection.execute(
-        update(delivery).where(*mine).values(batch_id=bindparam("child")),
-        [{"who": who, "child": child} for child, group in zip(children, groups, strict=True) for who in group],
-    )
+    children = _part(connection, held, groups)
     rest = connection.execute(update(delivery).where(delivery.c.batch_id == held.batch).values(batch_id=children[0]))
     connection.execute(update(batch).where(batch.c.id == children[0]).values(n=batch.c.n + rest.rowcount))
+
+
+def _part(
+    connection: Connection, held: Held, groups: Sequence[Sequence[int]], *, error: str | None = None
+) -> list[int]:
+    """Move people of a batch into new ones, a batch for each group; the numbers of these."""
+    parent = connection.execute(select(batch.c.send_id, batch.c.variant).where(batch.c.id == held.batch)).one()
+    last = connection.execute(select(func.max(batch.c.seq)).where(batch.c.send_id == parent.send_id)).scalar_one()
+    common = {"send_id": parent.send_id, "parent": held.batch, "variant": parent.variant, "error": error}
+    children: list[int] = []
+    for seq, group in enumerate(groups, last + 1):
+        made = insert(batch).values(**common, seq=seq, n=len(group)).returning(batch.c.id)
+        children.append(connection.execute(made).scalar_one())
+    mine = (delivery.c.send_id == parent.send_id, delivery.c.person_id == named("who"))
+    connection.execute(
+        update(delivery).where(*mine).values(batch_id=named("child")),
+        [{"who": who, "child": child} for child, group in zip(children, groups, strict=True) for who in group],
+    )
+    return children
 
 
 def _outcomes(connection: Connection, held: Held, outcome: str, verdicts: Iterable[Verdict]) -> None:

@@ -7,6 +7,7 @@ for its lease to end. The lease is what remains where a lock file is gone.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 
 # A lock file that is there and free may also be that of a process about to take it. Only owners that
 # the ledger names have certainly held theirs, so the ledger is read first and the locks after it.
+
+
+def name(send_id: int, token: str) -> str:
+    """A name for this process at work on a send: it tells people both, and ``token`` makes it one of its own."""
+    return f"{send_id}-{os.getpid()}-{token}"
+
+
+def pid(owner: str) -> int | None:
+    """The process that ``name`` named; ``None`` where it was named otherwise."""
+    parts = owner.split("-")
+    return int(parts[1]) if len(parts) > 2 and parts[1].isdigit() else None
 
 
 def _path(folder: Path, owner: str) -> Path:
@@ -42,6 +54,12 @@ def alive(folder: Path, owner: str) -> Iterator[None]:
 def dead(folder: Path, named: Iterable[str]) -> frozenset[str]:
     """Those of ``named``, owners of batches as the ledger has them, whose locks are free; none of them comes back."""
     return frozenset(owner for owner in named if _free(_path(folder, owner)))
+
+
+def at_work(folder: Path, send_id: int) -> frozenset[str]:
+    """The living owners named for a send, those among them too who have no batch in hand just now."""
+    paths = folder.glob(f"{send_id}-*.lock")
+    return frozenset(path.stem for path in paths if not _free(path) and path.exists())
 
 
 def _free(path: Path, *, remove: bool = False) -> bool:

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from newsletter import mime
 from newsletter.headers import unsafe
 from newsletter.model import Slot
-from newsletter.personal import CannotRender, escaper, evaluate, join
+from newsletter.personal import LINKS, CannotRender, escaper, evaluate, join
 from newsletter.providers.base import Message, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from newsletter.delivery.freeze import Frozen
     from newsletter.links import Links
     from newsletter.model import Field, Template, Variant
 
-Member = tuple[int, str, str]
-"""Person, address, and the JSON object of frozen values."""
+Member = tuple[int, str, "Mapping[str, str]"]
+"""Person, address, and frozen values."""
 
 
 class Writer:
@@ -43,7 +43,7 @@ class Writer:
         Raises ``CannotRender`` when the address or a value does not fit.
         """
         mime.address(to)
-        return self._all(variant, [(person, to, fields)])[0]
+        return self._all(variant, [(person, to, json.loads(fields))])[0]
 
     def messages(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
         """The messages to ``members``, and those that cannot be made.
@@ -52,8 +52,7 @@ class Writer:
         not, one by one tells who.
         """
         try:
-            for _, to, _ in members:
-                mime.address(to)
+            mime.addresses([to for _, to, _ in members])
             return self._all(variant, members), []
         except CannotRender:
             return self._each(variant, members)
@@ -61,11 +60,12 @@ class Writer:
     def _each(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
         made: list[Message] = []
         failed: list[Verdict] = []
-        for person, to, fields in members:
+        for member in members:
             try:
-                made.append(self.message(variant, person, to, fields))
+                mime.address(member[1])
+                made += self._all(variant, [member])
             except CannotRender as error:
-                failed.append(Verdict(person, str(error)))
+                failed.append(Verdict(member[0], str(error)))
         return made, failed
 
     def _all(self, variant: Variant, members: Sequence[Member]) -> list[Message]:
@@ -73,26 +73,33 @@ class Writer:
         people = [person for person, _, _ in members]
         to = [address for _, address, _ in members]
         unsubscribe = self._links.unsubscribe_each(people)
-        ours = {"email": to, "unsubscribe_url": unsubscribe}
+        texts = {"email": to, "unsubscribe_url": unsubscribe}
         if self._views:
-            ours["view_url"] = self._links.view_each(self._send_id, people)
-        theirs: list[dict[str, str]] = json.loads(f"[{','.join([fields for _, _, fields in members])}]")
+            texts["view_url"] = self._links.view_each(self._send_id, people)
         columns = []
         for field in self._frozen.fields:
-            texts = ours.get(field.name) or [each.get(field.name, "") for each in theirs]
-            columns.append(_evaluated(field, texts, self._frozen.lang))
-        for column in columns:
-            mime.sound("".join(column))
+            if field.name not in texts:
+                texts[field.name] = [fields.get(field.name, "") for _, _, fields in members]
+            columns.append(_evaluated(field, texts[field.name], self._frozen.lang))
+            if field.name not in LINKS:
+                mime.sound("".join(columns[-1]))
         values = list(zip(*columns, strict=True)) if columns else [()] * len(people)
         _look_at_subjects(variant.subject, columns, values)
-        ids = [self._links.message_id(self._name, person, self._domain) if self._ids else "" for person in people]
+        ids = self._message_ids(people)
         return list(map(Message, people, to, values, ids, unsubscribe))
+
+    def _message_ids(self, people: Sequence[int]) -> list[str]:
+        if not self._ids:
+            return [""] * len(people)
+        return [self._links.message_id(self._name, person, self._domain) for person in people]
 
 
 def _evaluated(field: Field, texts: list[str], lang: str) -> list[str]:
     """Everybody's value of one field: what ``evaluate`` says of each, sooner where it is plain or has a default."""
     name, filters = field.name, field.filters
     if not filters or (len(filters) == 1 and filters[0].name == "default"):
+        if all(map(str.strip, texts)):
+            return texts
         blank = filters[0].args[0] if filters else ""
         return [text if text.strip() else blank for text in texts]
     return [evaluate(field, {name: text}, lang) for text in texts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from newsletter.errors import BadConfig, Problem
 
@@ -18,13 +18,20 @@ PROOF = "/.well-known/newsletter"
 """Where `newsletter serve` proves which ledger and secret it has."""
 
 
+class Fetch(Protocol):
+    """Gets what stands at an address; ``straight`` when no redirect may lead there."""
+
+    def __call__(self, url: str, *, straight: bool = False) -> bytes:
+        """The whole body, or an error."""
+
+
 def missing(
     *,
     links: Links,
     instance: str,
     picture_base: str,
     pictures: Sequence[Picture],
-    fetch: Callable[[str], bytes],
+    fetch: Fetch,
     unreachable: type[Exception],
     advance: Callable[[int], object] = lambda _n: None,
 ) -> Iterator[tuple[Problem, bool]]:
@@ -35,27 +42,30 @@ def missing(
     """
     yield from _page(links, instance, fetch, unreachable)
     advance(1)
+    absent: dict[str, list[str]] = {}
     for picture in pictures:
         url = f"{picture_base}{picture.name}"
         try:
             same = fetch(url) == picture.data
         except unreachable as error:
-            hint = "Run `newsletter publish` and bring its folder to where assets_url, or public_url, is served."
-            yield Problem(None, f"a picture of this issue is not where readers will look: {url}: {error}", hint), True
+            absent.setdefault(str(error), []).append(url)
         else:
             if not same:
                 hint = "Publish it once more; a proxy that recompresses pictures must leave these alone."
                 yield Problem(None, f"another picture than this issue's stands at {url}", hint), False
         advance(1)
+    hint = "Run `newsletter publish` and bring its folder to where assets_url, or public_url, is served."
+    for reason, urls in absent.items():
+        what = "a picture of this issue is" if len(urls) == 1 else f"{len(urls)} pictures of this issue are"
+        first = urls[0] if len(urls) == 1 else f"{urls[0]}, the first of them"
+        yield Problem(None, f"{what} not where readers will look: {first}: {reason}", hint), True
 
 
-def _page(
-    links: Links, instance: str, fetch: Callable[[str], bytes], unreachable: type[Exception]
-) -> Iterator[tuple[Problem, bool]]:
+def _page(links: Links, instance: str, fetch: Fetch, unreachable: type[Exception]) -> Iterator[tuple[Problem, bool]]:
     url = f"{links.base}{PROOF}"
-    hint = "Run `newsletter serve` on this workspace behind public_url: without it nobody can leave."
+    hint = "Run `newsletter serve` on this workspace behind public_url, over https and without a redirect."
     try:
-        raw = fetch(url)
+        raw = fetch(url, straight=True)  # nobody follows a redirect for a reader who leaves, RFC 8058 §3.1
     except unreachable as error:
         yield Problem(None, f"public_url does not answer for this newsletter: {url}: {error}", hint), True
         return

@@ -7,6 +7,7 @@ the hashes are those of the same mail with today's links.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from newsletter.delivery.personalise import Writer
 from newsletter.links import fingerprint
 from newsletter.mime import frame, message_bytes
 from newsletter.personal import CannotRender, join
-from newsletter.store import clock
+from newsletter.store import clock, epochs
 from newsletter.store.tables import batch, delivery, event
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Book:
         self._links = links
         self._instance = instance
         self._contents: dict[str, Frozen] = {}
+        self._names = epochs.names(connection)
 
     def of(self, person_id: int) -> list[Receipt]:
         """Everything this person was to get, the newest send first."""
@@ -90,7 +92,8 @@ class Book:
             batch.c.variant,
             batch.c.attempts,
             batch.c.payload_sha,
-            func.coalesce(delivery.c.provider_msg_id, batch.c.provider_ref, "").label("provider_id"),
+            batch.c.provider_ids,
+            batch.c.provider_ref,
             func.coalesce(delivery.c.outcome, batch.c.state).label("outcome"),
             func.coalesce(delivery.c.error, batch.c.error, "").label("error"),
         )
@@ -109,7 +112,7 @@ class Book:
             tried_at=None if untried else self._time(func.min, row.batch_id, "sending"),
             settled_at=self._time(func.max, row.batch_id, *_SETTLED) if row.outcome in _SETTLED else None,
             attempts=0 if untried else row.attempts,
-            provider_id="" if row.outcome != "accepted" else row.provider_id,
+            provider_id=_provider_id(row) if row.outcome == "accepted" else "",
             payload_sha="" if untried else row.payload_sha or "",
             made=self._made(row, made),
         )
@@ -128,10 +131,11 @@ class Book:
         frozen = self._content(made.content_sha)
         variant = frozen.variant(row.variant)
         letter = frozen.letter(row.variant, start.tag(self._connection, made), made.created_at)
-        writer = Writer(frozen, self._links, made.id, f"{self._instance}:{made.id}")
+        writer = Writer(frozen, self._links, made.id, f"{self._instance}:{made.id}{self._names.of_send(made.id)}")
         try:
             message = writer.message(variant, row.person_id, row.address, row.fields)
-            given = row.provider_id if _MESSAGE_ID.fullmatch(row.provider_id) else message.message_id
+            known = _provider_id(row)
+            given = known if _MESSAGE_ID.fullmatch(known) else message.message_id
             values = message.values
             data = message_bytes(
                 frame(letter), values, to=row.address, message_id=given, unsubscribe=message.unsubscribe
@@ -144,3 +148,9 @@ class Book:
         if sha not in self._contents:
             self._contents[sha] = replace(start.content_of(self._connection, sha), pictures=())
         return self._contents[sha]
+
+
+def _provider_id(row: Any) -> str:
+    """The provider's id of this message; that of the whole call where it gives no other."""
+    ids: dict[str, str] = json.loads(row.provider_ids or "{}")
+    return ids.get(str(row.person_id), row.provider_ref or "")

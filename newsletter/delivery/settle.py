@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from newsletter.delivery import ledger
+from newsletter.delivery import claims, ledger
 from newsletter.delivery.desk import patiently
 from newsletter.delivery.ledger import Held, Lost
-from newsletter.providers.base import ProviderError, Sought
+from newsletter.providers.base import ProviderError, Refused, Sought
 from newsletter.store import clock
 from newsletter.store.tables import batch, delivery
 
@@ -20,21 +21,38 @@ if TYPE_CHECKING:
 _ASKED = 3
 """People of a batch whose events are looked at."""
 
+_IN_VAIN = 3
+"""Questions in a row that come to nothing before the rest is left to the next run."""
+
 
 def ask(job: Job) -> int:
     """Ask for every batch in doubt; how many were found accepted.
 
-    What is not found stays in doubt: events come late, and are kept for some days only. A provider that
-    cannot be asked now is asked by the next run.
+    What is not found stays in doubt: events come late, and are kept for some days only. A question that comes
+    to nothing is asked once more after all others; a provider that cannot be asked now is asked by the next run.
     """
     if job.provider.capabilities.settling != "search":
         return 0
-    found = 0
-    for held, sought in _doubtful(job):
+    found = in_vain = 0
+    again: list[tuple[Held, Sought]] = []
+    for each in itertools.chain(_doubtful(job), again):
+        if job.tools.stopped():
+            break
+        held, sought = each
         try:
             answer = job.provider.find(sought)
-        except ProviderError:
-            break
+        except Refused:  # this question has no answer; the others may have
+            continue
+        except ProviderError as error:
+            in_vain += 1
+            wait = getattr(error, "retry_after", None) or 0.0
+            if in_vain == _IN_VAIN or getattr(error, "fault", None) or wait > claims.LONGEST_WAIT.total_seconds():
+                break
+            job.tools.sleep(wait)
+            if each not in again:
+                again.append(each)
+            continue
+        in_vain = 0
         if answer is not None:
             found += _settled(job, held, answer)
     return found

@@ -103,19 +103,21 @@ def status(connection: Connection, send_id: int) -> Status:
 
 
 def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str], ...]:
-    outcome = func.coalesce(delivery.c.outcome, batch.c.state)
-    rows = connection.execute(
-        select(
-            func.coalesce(func.nullif(delivery.c.address, ""), ERASED),
-            outcome,
-            func.coalesce(delivery.c.error, batch.c.error, ""),
-        )
-        .join(batch, batch.c.id == delivery.c.batch_id)
-        .where(delivery.c.send_id == send_id, outcome.in_(("refused", "failed", "in_doubt")))
-        .order_by(delivery.c.person_id)
-        .limit(_EXAMPLES)
+    """The first few who got nothing, or nobody knows: those with an outcome of their own, and whole batches."""
+    shown = (
+        delivery.c.person_id,
+        func.coalesce(func.nullif(delivery.c.address, ""), ERASED),
+        func.coalesce(delivery.c.outcome, batch.c.state),
+        func.coalesce(delivery.c.error, batch.c.error, ""),
     )
-    return tuple((row[0], row[1], row[2]) for row in rows)
+    joined = select(*shown).join_from(batch, delivery, delivery.c.batch_id == batch.c.id).limit(_EXAMPLES)
+    mine = (delivery.c.send_id == send_id, delivery.c.outcome.in_(("refused", "failed", "in_doubt")))
+    # In the index's own order: a sort would read all of them.
+    own = joined.where(*mine).order_by(delivery.c.outcome, delivery.c.batch_id, delivery.c.person_id)
+    bad = select(batch.c.id).where(batch.c.send_id == send_id, batch.c.state.in_(("refused", "in_doubt")))
+    whole = joined.where(batch.c.id.in_(bad.limit(_EXAMPLES)), delivery.c.outcome.is_(None))
+    rows = sorted({tuple(row) for query in (own, whole) for row in connection.execute(query)})
+    return tuple((row[1], row[2], row[3]) for row in rows[:_EXAMPLES])
 
 
 def exit_code(status: Status, *, interrupted: bool = False) -> int:

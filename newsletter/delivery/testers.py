@@ -67,8 +67,7 @@ def addressed(message: Message, testers: Sequence[str], sender: str, token: str,
     """
     domain = address(sender).rpartition("@")[2]
     return [
-        replace(
-            message,
+        message._replace(
             person=FIRST + index,
             to=to,
             message_id=f"<test-{token}-{index}@{domain}>" if ids else "",
@@ -139,9 +138,12 @@ def _submit(
 
 def _accepted(group: list[Message], answer: Answer, work: _Round) -> None:
     refused = {each.person: each.reason for each in answer.refused}
+    held_back = {each.person: each.reason for each in answer.held_back}
     ids = dict(answer.ids)
     for each in group:
         if each.person in refused:
             work.settle([each], "refused", refused[each.person])
+        elif each.person in held_back:
+            work.settle([each], "not_sent", held_back[each.person])
         else:
             work.done[each.person] = Copied(each.to, "accepted", id=ids.get(each.person, answer.ref))

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 _LONGEST_NAP = 1.0
 
+_AHEAD = 1
+"""Threads more than calls at the same time, so that the next batch is ready when a call has ended."""
+
 
 def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
     """Work on a send until nothing is left, it is held, or this process shall stop.
 
-    ``watch`` is called a few times a second in the calling thread. What breaks a thread stops the
-    others after their batch and is raised here.
+    ``workers`` is how many calls are made at the same time. ``watch`` is called a few times a second in
+    the calling thread. What breaks a thread stops the others after their batch and is raised here.
     """
-    streaks = Streaks()
+    streaks = Streaks(threading.Semaphore(workers))
     with owners.alive(job.locks, job.owner), _untracked():
-        threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers)]
+        threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers + _AHEAD)]
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: recover(job))
         settle.ask(job)
         for thread in threads:
@@ -81,11 +84,18 @@ def step(job: Job, streaks: Streaks) -> float | None:
     """Take one batch through; seconds to wait before the next step, ``None`` when nothing is left."""
     tools = job.tools
 
+    cuts = streaks.cuts
+    parts = cuts != streaks.no_parts_since
+
     def take() -> Claim | None:
         with job.database.write() as connection:
-            return claims.take(connection, job.send_id, job.owner, tools.now(), tools.lease)
+            return claims.take(
+                connection, job.send_id, job.owner, tools.now(), tools.lease, through=job.through, parts=parts
+            )
 
     claim = patiently(tools, tools.now() + tools.lease, take)
+    if parts and (claim is None or not (claim.part or claim.key)):
+        streaks.no_parts_since = cuts
     if claim is None:
         return patiently(tools, tools.now() + tools.lease, lambda: _idle(job))
     try:
@@ -96,12 +106,15 @@ def step(job: Job, streaks: Streaks) -> float | None:
 
 
 def _idle(job: Job) -> float | None:
-    """Nothing can be taken: free what the dead had, or wait for others and for times that were named."""
+    """Nothing can be taken: free what the dead had, or wait for others and for times that were named.
+
+    What this process's other threads have in hand is theirs to finish, whatever becomes of it.
+    """
     if recover(job):
         return 0.0
     with job.database.read() as connection:
-        left = claims.remaining(connection, job.send_id)
-    if not left.open:
+        left = claims.remaining(connection, job.send_id, job.owner, job.through)
+    if left.open == left.mine:
         return None
     if left.in_hand or left.next_at is None:
         return POLL

@@ -5,24 +5,41 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from newsletter.providers.base import Fault, NotSent, ProviderError, Refused, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.providers.http import Response
+
+_T = TypeVar("_T")
 
 _LONGEST = 300
 """Characters of the provider's own words that are passed on."""
 
+_FARTHEST = 10.0**10
+"""Seconds, some centuries; a time farther away than this could not always be written as a date."""
+
 _HTML = re.compile(rb"\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
 
 
+def understood(response: Response, name: str, read: Callable[[Response], _T]) -> _T:
+    """What ``read`` makes of an answer; whatever breaks there, the call was made, and may have been accepted."""
+    try:
+        return read(response)
+    except ProviderError:
+        raise
+    except Exception as error:
+        raise Unknown(f"{name} answered {response.status}, and that answer cannot be read") from error
+
+
 def data(response: Response) -> Any:
-    """The answer's JSON, or ``None`` when it is none."""
+    """The answer's JSON, or ``None`` when it is none, or nested too deeply to be one."""
     try:
         return json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -33,8 +50,14 @@ def words(response: Response) -> str:
     if not isinstance(text, str):
         page = found is not None or _HTML.match(response.body)
         text = "" if page else response.body[: 2 * _LONGEST].decode("utf-8", "replace")
-    clean = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return clean[:_LONGEST]
+    return line(text)
+
+
+def line(text: str) -> str:
+    """A foreign text on one line, not too long, of characters that a terminal and a database can take."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())[:_LONGEST]
 
 
 def retry_after(response: Response) -> float | None:
@@ -43,18 +66,30 @@ def retry_after(response: Response) -> float | None:
     if re.fullmatch(r"\d{1,9}(\.\d+)?", raw):
         return float(raw)
     moment = http_date(raw)
-    return max(0.0, (moment - response.at).total_seconds()) if moment else None
+    return seconds_until(moment, response) if moment else None
+
+
+def seconds_until(moment: dt.datetime, response: Response) -> float:
+    """From the answer's own time to ``moment``."""
+    return min(max(0.0, (moment - response.at).total_seconds()), _FARTHEST)
 
 
 def http_date(raw: str) -> dt.datetime | None:
-    """A date as HTTP and mail write it."""
+    """A date as HTTP and mail write it, in UTC."""
     from email.utils import parsedate_to_datetime
 
     try:
-        moment = parsedate_to_datetime(raw)
-    except (ValueError, TypeError):
+        return utc(parsedate_to_datetime(raw))
+    except (ValueError, TypeError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def utc(moment: dt.datetime) -> dt.datetime | None:
+    """The same moment in UTC, which one without a zone is in; ``None`` when no year of ours holds it there."""
+    try:
+        return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    except OverflowError:
+        return None
 
 
 def failure(response: Response, name: str) -> ProviderError:

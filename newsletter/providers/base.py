@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from newsletter.model import Mailbox, Picture, Template
 
@@ -40,6 +40,11 @@ class Capabilities:
     """Whether the same bytes with the same key are accepted only once."""
     key_lifetime: dt.timedelta | None = None
     """How long it remembers a key; ``None`` means for ever. Of no meaning without ``idempotent``."""
+    keyring: str = ""
+    """Tells whose keys they are, without any secret; empty where whoever calls has the same ones.
+
+    Every key begins with it, because a key that was used with one account means nothing to another.
+    """
     per_second: float | None = None
     """Calls a second, at most; ``None`` when it names no limit."""
     workers: int | None = None
@@ -84,8 +89,7 @@ class Letter:
     feedback_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One recipient: ``values[i]`` is the evaluated value of merge field ``i``.
 
     ``person`` is the ledger's number and means nothing to a provider; ``message_id`` stands in its
@@ -94,9 +98,12 @@ class Message:
 
     person: int
     to: str
-    values: tuple[str, ...] = field(repr=False)
+    values: tuple[str, ...]
     message_id: str
-    unsubscribe: str = field(repr=False)
+    unsubscribe: str
+
+    def __repr__(self) -> str:
+        return f"Message(person={self.person}, to=…)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +135,15 @@ class Payload:
 class Answer:
     """The call was accepted, apart from ``refused``; ``ids`` are the provider's own for each person, if any.
 
-    ``wait`` is how many seconds the provider wants no further call.
+    ``wait`` is how many seconds the provider wants no further call. ``held_back`` were surely not accepted, for a
+    reason that lies with the sender or the account: the send is paused, and they are in a later call.
     """
 
     ref: str = ""
     refused: tuple[Verdict, ...] = ()
     ids: tuple[tuple[int, str], ...] = ()
     wait: float = 0.0
+    held_back: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,21 @@ class Suppressed:
     status: Literal["unsubscribed", "bounced", "complained"]
     at: dt.datetime | None
     reason: str
+
+
+_Page = TypeVar("_Page")
+
+
+class Turn(Protocol):
+    """Makes one call that only asks: it may wait before it, and make it again when it came to nothing."""
+
+    def __call__(self, ask: Callable[[], _Page], /) -> _Page:
+        """What ``ask`` answers, in the end."""
+
+
+def at_once(ask: Callable[[], _Page], /) -> _Page:
+    """The turn that neither waits nor asks twice."""
+    return ask()
 
 
 class Fault(IntEnum):
@@ -248,8 +272,11 @@ class Provider(Protocol):
         May be repeated. Raises as ``submit`` does.
         """
 
-    def suppressions(self) -> Iterator[Suppressed]:
-        """Everybody whom the provider does not mail any more, where it can be asked; raises as ``submit`` does."""
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
+        """Everybody whom the provider does not mail any more, where it can be asked; raises as ``submit`` does.
+
+        Every page is asked for through ``turn``.
+        """
 
     def close(self) -> None:
         """Give connections back; afterwards nothing may be submitted."""

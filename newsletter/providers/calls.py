@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from newsletter.mime import address
-from newsletter.personal import CannotRender, escaper
-from newsletter.providers.base import Payload, Verdict
+from newsletter.mime import address, addresses, visible_link
+from newsletter.model import Slot
+from newsletter.personal import CannotRender, escaper, join
+from newsletter.providers.base import Message, Payload, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from newsletter.model import Slot
-    from newsletter.providers.base import Letter, Message
+    from newsletter.model import Template
+    from newsletter.providers.base import Letter
     from newsletter.providers.http import Request
 
 _T = TypeVar("_T")
+Addressed = list[tuple[str, Message]]
+"""Messages of one call, each with its address in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,24 @@ class Kept(Generic[_T]):
         return made
 
 
-def addressed(messages: Iterable[Message]) -> tuple[list[tuple[str, Message]], list[Verdict]]:
-    """Each message with its address in ASCII, each mailbox once, and those that have none or stand twice."""
+def addressed(messages: Sequence[Message]) -> tuple[Addressed, list[Verdict]]:
+    """Each message with its address in ASCII, each mailbox once, and those that have none or stand twice.
+
+    When anybody does not fit, one by one tells who.
+    """
+    try:
+        wheres = addresses([message.to for message in messages])
+    except CannotRender:
+        return _addressed_each(messages)
+    if len(set(map(str.lower, wheres))) < len(wheres):
+        return _addressed_each(messages)
+    return list(zip(wheres, messages, strict=True)), []
+
+
+def _addressed_each(messages: Iterable[Message]) -> tuple[Addressed, list[Verdict]]:
     seen: set[str] = set()
     failed: list[Verdict] = []
-    found: list[tuple[str, Message]] = []
+    found: Addressed = []
     for message in messages:
         try:
             where = address(message.to)
@@ -67,6 +83,28 @@ def addressed(messages: Iterable[Message]) -> tuple[list[tuple[str, Message]], l
         seen.add(mailbox)
         found.append((where, message))
     return found, failed
+
+
+def fit(subject: Template, found: Addressed, failed: list[Verdict]) -> Addressed:
+    """Those whose subject and link may stand in a header; when not all of them do, one by one tells who."""
+    try:
+        for slot in subject:
+            if isinstance(slot, Slot):
+                escaper(slot.context)("".join([message.values[slot.field] for _, message in found]))
+        visible_link("".join([message.unsubscribe for _, message in found]))
+    except CannotRender:
+        return [each for each in found if _fits(subject, each[1], failed)]
+    return found
+
+
+def _fits(subject: Template, message: Message, failed: list[Verdict]) -> bool:
+    try:
+        join(subject, message.values)
+        visible_link(message.unsubscribe)
+    except CannotRender as error:
+        failed.append(Verdict(message.person, str(error)))
+        return False
+    return True
 
 
 def written(slots: Sequence[Slot], messages: Sequence[Message]) -> list[list[str]]:

@@ -23,23 +23,31 @@ class Unreachable(Exception):
 
 
 class Fetcher:
-    """Gets whole bodies over one connection; redirects are followed, as a mail program does."""
+    """Gets whole bodies over one connection; a server that could not be reached is not waited for a second time."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._client = httpx.Client(
             headers={"user-agent": f"newsletter/{__version__}"},
             timeout=SECONDS,
-            follow_redirects=True,
             max_redirects=_REDIRECTS,
             transport=transport,
         )
+        self._away: dict[bytes, str] = {}
 
-    def __call__(self, url: str) -> bytes:
-        """The body that stands at ``url``; raises ``Unreachable`` for anything but a 200 with all of it."""
+    def __call__(self, url: str, *, straight: bool = False) -> bytes:
+        """The body that stands at ``url``; raises ``Unreachable`` for anything but a 200 with all of it.
+
+        Redirects are followed, as mail programs do for pictures, but not when it must be found ``straight``.
+        """
         until = time.monotonic() + 6 * SECONDS
         held = bytearray()
         try:
-            with self._client.stream("GET", url) as answer:
+            if why := self._away.get(httpx.URL(url).netloc):
+                raise Unreachable(why)
+            with self._client.stream("GET", url, follow_redirects=not straight) as answer:
+                if answer.has_redirect_location:
+                    message = f"it answers {answer.status_code}, which leads to another address"
+                    raise Unreachable(message)
                 if answer.status_code != 200:
                     message = f"it answers {answer.status_code}"
                     raise Unreachable(message)
@@ -48,8 +56,14 @@ class Fetcher:
                     if len(held) > _MOST or time.monotonic() > until:
                         message = "its answer does not end"
                         raise Unreachable(message)
+        except httpx.TooManyRedirects as error:
+            message = f"it leads from address to address, more than {_REDIRECTS} times"
+            raise Unreachable(message) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(reason(error)) from error
+            why = reason(error)
+            if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                self._away[error.request.url.netloc] = why
+            raise Unreachable(why) from error
         return bytes(held)
 
     def __enter__(self) -> Self:

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from newsletter import __version__
+from newsletter.keys import is_loopback
 from newsletter.providers.base import Fault, NotSent, ProviderError, Unknown
+from newsletter.providers.deadline import Line, Watch
+from newsletter.providers.masking import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +32,7 @@ DEADLINE_SECONDS = 240.0
 ANSWER_BYTES = 8 << 20
 """More than this is no answer of a mail API."""
 
-PIECE = 1 << 20
+PIECE = 1 << 19
 """Bodies go out in pieces of about this size: one body of 26 MB stays alive in httpx's reference cycles."""
 
 NEVER_LEFT: tuple[type[Exception], ...] = (
@@ -95,9 +98,9 @@ class Http:
         self._base = base_url.rstrip("/")
         self._timeout = httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS))
         self._headers = {"user-agent": f"newsletter/{__version__}", "accept": "application/json", **headers}
-        self._hidden = tuple(each.encode() for each in hidden if each)
+        self._mask = Mask(hidden)
         self._transport = transport
-        self._deadline = deadline
+        self._watch = Watch(deadline)
         self._mine = threading.local()
         self._all: list[httpx.Client] = []
         self._lock = threading.Lock()
@@ -116,40 +119,50 @@ class Http:
         """
         length = sum(map(len, request.body))
         sized = {"content-length": str(length)} if request.body else {}
-        until = time.monotonic() + self._deadline
-        try:
-            with self._client().stream(
-                request.method,
-                f"{self._base}{request.path}",
-                headers={**request.headers, **sized},
-                content=_pieces(request.body) if request.body else None,
-            ) as answer:
-                body = _read(answer, until)
-                names = {name.lower(): value for name, value in answer.headers.items()}
-                return Response(answer.status_code, names, self._without_secrets(body), dt.datetime.now(dt.UTC))
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise translated(error, self.host) from error
+        client, line = self._client()
+        with self._watch.over(line) as until:
+            try:
+                with client.stream(
+                    request.method,
+                    f"{self._base}{request.path}",
+                    headers={**request.headers, **sized},
+                    content=_in_time(_pieces(request.body), until) if request.body else None,
+                    extensions={"trace": line.trace},
+                ) as answer:
+                    return self._response(answer)
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+                if not isinstance(error, NEVER_LEFT) and time.monotonic() >= until:
+                    raise Unknown(f"{self.host} did not end the call within {self._watch.seconds:g} s") from error
+                raise translated(error, self.host, local=is_loopback(self._base)) from error
+            except Exception as error:  # the call may have been made, whatever broke here
+                raise Unknown(f"the answer of {self.host} cannot be read") from error
 
-    def _client(self) -> httpx.Client:
-        client: httpx.Client | None = getattr(self._mine, "client", None)
-        if client is None:
+    def _response(self, answer: httpx.Response) -> Response:
+        """An answer may repeat what it was given; its words go into messages and into the ledger."""
+        body = self._mask(_read(answer))
+        names = {name.lower(): self._mask.text(value) for name, value in answer.headers.items()}
+        return Response(answer.status_code, names, body, dt.datetime.now(dt.UTC))
+
+    def _client(self) -> tuple[httpx.Client, Line]:
+        mine: tuple[httpx.Client, Line] | None = getattr(self._mine, "client", None)
+        if mine is None:
+            limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0)
+            transport = self._transport
+            if transport is None and is_loopback(self._base):
+                # With a transport of its own a trial stays on this machine, whatever HTTP_PROXY says.
+                transport = httpx.HTTPTransport(limits=limits)
             client = httpx.Client(
                 headers=self._headers,
                 timeout=self._timeout,
-                transport=self._transport,
+                transport=transport,
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0),
+                limits=limits,
             )
-            self._mine.client = client
+            mine = (client, Line())
+            self._mine.client = mine
             with self._lock:
                 self._all.append(client)
-        return client
-
-    def _without_secrets(self, body: bytes) -> bytes:
-        """An answer may repeat what it was given; its words go into messages and into the ledger."""
-        for secret in self._hidden:
-            body = body.replace(secret, "…".encode())
-        return body
+        return mine
 
     def close(self) -> None:
         """Close every thread's connections."""
@@ -160,10 +173,12 @@ class Http:
         self._mine = threading.local()
 
 
-def translated(error: Exception, host: str) -> ProviderError:
-    """What an error of httpx means for a call."""
+def translated(error: Exception, host: str, *, local: bool = False) -> ProviderError:
+    """What an error of httpx means for a call; on this machine, what listens there is `newsletter outbox`."""
     said = reason(error)
     if isinstance(error, NEVER_LEFT):
+        if local and isinstance(error, httpx.ConnectError):
+            said += "; is `newsletter outbox --listen` running?"
         lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
         return NotSent(f"{host} cannot be reached: {said}", fault=Fault.CONFIG if lasting else None)
     return Unknown(f"the connection to {host} broke before its answer: {said}")
@@ -206,14 +221,23 @@ def _pieces(body: Sequence[bytes]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _read(answer: httpx.Response, until: float) -> bytes:
-    """The answer's body, unless it comes too slowly or is too long to be one."""
+def _in_time(pieces: Iterator[bytes], until: float) -> Iterator[bytes]:
+    """The pieces, as long as there is time."""
+    for piece in pieces:
+        if time.monotonic() >= until:
+            message = "the body did not leave in time"
+            raise httpx.WriteTimeout(message)
+        yield piece
+
+
+def _read(answer: httpx.Response) -> bytes:
+    """The answer's body, unless it is too long to be one; one that came late counts as well, if it is whole."""
     parts: list[bytes] = []
     size = 0
     for part in answer.iter_bytes():
         parts.append(part)
         size += len(part)
-        if size > ANSWER_BYTES or time.monotonic() > until:
+        if size > ANSWER_BYTES:
             message = "the answer did not come to an end"
             raise httpx.ReadError(message)
     return b"".join(parts)

@@ -15,19 +15,21 @@ users where they are named; nothing was tried against a live account.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import re
 from dataclasses import dataclass, field
-from itertools import repeat
+from functools import partial
+from itertools import chain, repeat
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from newsletter import mime
 from newsletter.model import Slot
-from newsletter.personal import CannotRender, escaper, join
-from newsletter.providers import calls, mailgun_answers
-from newsletter.providers.base import Answer, Capabilities, Message, Payload, Verdict
+from newsletter.personal import CannotRender, join
+from newsletter.providers import answers, calls, mailgun_answers
+from newsletter.providers.base import Answer, Capabilities, Message, Payload, Verdict, at_once
 from newsletter.providers.http import Http, Request
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from newsletter.config import Account
     from newsletter.model import Template
-    from newsletter.providers.base import Letter, Sought, Suppressed
+    from newsletter.providers.base import Letter, Sought, Suppressed, Turn
 
 NAME = "mailgun"
 BATCH_MAX = 1_000
@@ -51,16 +53,18 @@ _SEAM = re.compile(r"%[A-Za-z_.]*$")
 _MATCHED = re.compile(r"[A-Za-z0-9._-]+@[a-z0-9.-]+")
 """Addresses for which Mailgun surely finds the variables."""
 
+_MATCHED_EACH = re.compile(f"{_MATCHED.pattern}(?:\n{_MATCHED.pattern})*")
+
 _PAGE = 300
-_Together = list[tuple[str, Message]]
-"""Messages of one call, each with its address in ASCII."""
+
+_SKEW = dt.timedelta(minutes=15)
+"""Events are looked for from this long before the call: Mailgun's clock is not ours, and ``v:batch`` decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A letter as Mailgun takes it: the form's parts before the people, and the slots that its variables stand for."""
+    """A letter as Mailgun takes it: its options, and the slots that its variables stand for."""
 
-    head: bytes = field(repr=False)
     options: bytes = field(repr=False)
     slots: tuple[Slot, ...]
     boundary: str
@@ -68,6 +72,8 @@ class Sheet:
     """Whether the letter's own text holds a macro, so that nothing in it may be substituted."""
     seams: bool
     """Whether a value may make a macro together with the text beside it."""
+    heads: dict[tuple[str, ...], bytes] = field(default_factory=dict, repr=False, compare=False)
+    """The letter itself, by the names of the slots' variables: kept, because most calls name them alike."""
 
 
 class Mailgun:
@@ -99,36 +105,39 @@ class Mailgun:
         """Post the form; ``key`` means nothing to Mailgun."""
         del key
         call: calls.Call = payload.body
-        return mailgun_answers.accepted(self._http.call(call.request))
+        return answers.understood(self._http.call(call.request), "Mailgun", mailgun_answers.accepted)
 
     def find(self, sought: Sought) -> Answer | None:
         """Look for the batch among the events of some of its people."""
         for where in sought.to:
-            query = urlencode({"recipient": where, "begin": f"{sought.since.timestamp():.0f}", "ascending": "yes"})
+            begin = int((sought.since - _SKEW).timestamp())
+            query = urlencode({"recipient": where, "begin": begin, "ascending": "yes"})
             for page in self._pages(f"{self._path}/events?{query}&limit={_PAGE}"):
                 if found := mailgun_answers.found(page, sought.batch):
                     return found
         return None
 
-    def suppressions(self) -> Iterator[Suppressed]:
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
         """Bounces, unsubscribes and complaints of the domain, page by page."""
         for kind in mailgun_answers.KINDS:
-            for page in self._pages(f"{self._path}/{kind}?limit=1000"):
+            for page in self._pages(f"{self._path}/{kind}?limit=1000", turn):
                 yield from mailgun_answers.suppressed(page, kind)
 
-    def _pages(self, path: str) -> Iterator[list[object]]:
-        """Every page's items; the address of the next one is taken without its host, where our key must not go."""
+    def _page(self, path: str) -> tuple[list[object], str]:
+        return answers.understood(self._http.call(Request("GET", path)), "Mailgun", mailgun_answers.page)
+
+    def _pages(self, path: str, turn: Turn = at_once) -> Iterator[list[object]]:
+        """Every page's items."""
         seen: set[str] = set()
         while path not in seen:
             seen.add(path)
-            items, following = mailgun_answers.page(self._http.call(Request("GET", path)))
+            items, following = turn(partial(self._page, path))
             if not items:
                 return
             yield items
-            parts = urlsplit(following)
-            if not parts.path.startswith(f"{self._path}/"):
+            if not following.startswith(f"{self._path}/"):
                 return
-            path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            path = following
 
     def close(self) -> None:
         """Close the connections."""
@@ -162,13 +171,10 @@ def compose(letter: Letter) -> Sheet:
     """Everything that is the same for all people of a send."""
     templates = (letter.subject, letter.text, letter.html)
     slots = tuple(dict.fromkeys(part for template in templates for part in template if isinstance(part, Slot)))
-    names = {slot: f"s{index}" for index, slot in enumerate(slots)}
     static = [part for template in templates for part in template if isinstance(part, str)]
     boundary = hashlib.sha256(repr(templates).encode()).hexdigest()[:40]
-    subject, text, html = (_macros(template, names) for template in templates)
     options = _options(letter, boundary, unsubscribe="%recipient.u%", recipient="%recipient.r%")
     return Sheet(
-        head=_parts(boundary, _shared(letter, subject, text, html)),
         options=options,
         slots=slots,
         boundary=boundary,
@@ -193,7 +199,7 @@ def _literal(sheet: Sheet, letter: Letter, message: Message) -> bool:
 def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: str, path: str) -> Payload:
     """The call for these messages, or how they must be split."""
     found, failed = calls.addressed(messages)
-    fit = _fit(letter, found, failed)
+    fit = calls.fit(letter.subject, found, failed)
     alone = _alone(sheet, letter, fit)
     if alone and len(fit) > 1:
         odd = {message.person for _, message in alone}
@@ -201,37 +207,17 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
         return calls.apart([*([rest] if rest else []), *([person] for person in odd)], failed)
     if not fit:
         return calls.empty(failed)
-    parts = _single(sheet, letter, *fit[0], batch) if alone else _together(sheet, fit, batch)
+    parts = _single(sheet, letter, *fit[0], batch) if alone else _together(sheet, letter, fit, batch)
     return _made(parts, sheet.boundary, path, tuple(message.person for _, message in fit), failed)
 
 
-def _fit(letter: Letter, found: _Together, failed: list[Verdict]) -> _Together:
-    """Those whose subject and link may stand in a header; when not all of them do, one by one tells who."""
-    try:
-        for slot in letter.subject:
-            if isinstance(slot, Slot):
-                escaper(slot.context)("".join([message.values[slot.field] for _, message in found]))
-        mime.visible_link("".join([message.unsubscribe for _, message in found]))
-    except CannotRender:
-        return [each for each in found if _fits(letter, each[1], failed)]
-    return found
-
-
-def _fits(letter: Letter, message: Message, failed: list[Verdict]) -> bool:
-    try:
-        join(letter.subject, message.values)
-        mime.visible_link(message.unsubscribe)
-    except CannotRender as error:
-        failed.append(Verdict(message.person, str(error)))
-        return False
-    return True
-
-
-def _alone(sheet: Sheet, letter: Letter, fit: _Together) -> _Together:
+def _alone(sheet: Sheet, letter: Letter, fit: calls.Addressed) -> calls.Addressed:
     """Those for whom nothing may be substituted; a per cent sign among all values is looked for once."""
     if sheet.guarded:
         return fit
-    plain = not sheet.seams and not any("%" in "".join(message.values) for _, message in fit)
+    plain = not sheet.seams and "%" not in "".join(chain.from_iterable(message.values for _, message in fit))
+    if plain and _MATCHED_EACH.fullmatch("\n".join([where for where, _ in fit])):
+        return []
     return [
         each for each in fit if not _MATCHED.fullmatch(each[1].to) or not (plain or _literal(sheet, letter, each[1]))
     ]
@@ -246,30 +232,47 @@ def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...],
     return Payload(digest.hexdigest(), call, len(people), sum(map(len, parts)), tuple(failed))
 
 
-def _together(sheet: Sheet, fit: _Together, batch: str) -> list[bytes]:
+def _together(sheet: Sheet, letter: Letter, fit: calls.Addressed, batch: str) -> list[bytes]:
+    names, variables = _variables(sheet.slots, fit)
+    if names not in sheet.heads:
+        by_slot = dict(zip(sheet.slots, names, strict=True))
+        texts = [_macros(template, by_slot) for template in (letter.subject, letter.text, letter.html)]
+        sheet.heads[names] = _parts(sheet.boundary, _shared(letter, *texts))
     return [
-        sheet.head,
+        sheet.heads[names],
         sheet.options,
         _parts(sheet.boundary, _own(batch, fit)),
         _part(sheet.boundary, "to", ",".join([where for where, _ in fit]).encode()),
-        _part(sheet.boundary, "recipient-variables", b"{" + _variables(sheet.slots, fit) + b"}"),
+        _part(sheet.boundary, "recipient-variables", b"{" + variables + b"}"),
         f"--{sheet.boundary}--\r\n".encode(),
     ]
 
 
-def _variables(slots: Sequence[Slot], fit: _Together) -> bytes:
-    """``"address":{"r":…,"u":…,"s0":…}``: numbers as text, values escaped for where they will stand."""
+def _variables(slots: Sequence[Slot], fit: calls.Addressed) -> tuple[tuple[str, ...], bytes]:
+    """The name of each slot's variable, and ``"address":{"r":…,"u":…,"s0":…}`` for everybody.
+
+    Numbers are text, values are escaped for where they will stand. Slots in which everybody has the same text
+    share a variable: a link that stands in text, HTML and header goes out once.
+    """
     messages = [message for _, message in fit]
+    links = [encode_basestring(message.unsubscribe) for message in messages]
     columns: list[Iterable[str]] = [
         [encode_basestring(where) for where, _ in fit],
         repeat(':{"r":"'),
         [str(message.person) for message in messages],
         repeat('","u":'),
-        [encode_basestring(message.unsubscribe) for message in messages],
+        links,
     ]
-    for index, column in enumerate(calls.written(slots, messages)):
-        columns += (repeat(f',"s{index}":'), column)
-    return b",".join([one.encode() for one in map("".join, zip(*columns, repeat("}")))])
+    names: list[str] = []
+    named = [(links, "u")]
+    for column in calls.written(slots, messages):
+        name = next((known for other, known in named if other == column), "")
+        if not name:
+            name = f"s{len(named) - 1}"
+            named.append((column, name))
+            columns += (repeat(f',"{name}":'), column)
+        names.append(name)
+    return tuple(names), ",".join(map("".join, zip(*columns, repeat("}")))).encode()
 
 
 def _single(sheet: Sheet, letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
@@ -315,7 +318,7 @@ def _options(letter: Letter, boundary: str, *, unsubscribe: str, recipient: str)
     return _parts(boundary, options)
 
 
-def _own(batch: str, fit: _Together) -> list[tuple[str, str]]:
+def _own(batch: str, fit: calls.Addressed) -> list[tuple[str, str]]:
     """What a call says of itself; one-click is announced for https links only (RFC 8058 §3.1)."""
     own = [("v:batch", batch)]
     if all(message.unsubscribe.startswith("https://") for _, message in fit):

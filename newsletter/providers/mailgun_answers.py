@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from newsletter.providers import answers
 from newsletter.providers.base import Answer, Fault, NotSent, ProviderError, Refused, Suppressed, Unknown
@@ -44,7 +45,7 @@ def accepted(response: Response) -> Answer:
         raise NotSent(message, fault=Fault.CONFIG)
     given = found.get("id") if isinstance(found, dict) else None
     if isinstance(given, str) and given:
-        return Answer(ref=given)
+        return Answer(ref=answers.line(given))
     if isinstance(said, str) and said.startswith("Queued"):
         return Answer()
     raise Unknown(answers.unreadable(_NAME))
@@ -74,7 +75,7 @@ def _too_fast(response: Response, said: str, about: str) -> NotSent:
     if seconds := _SECONDS.search(said):
         wait = float(seconds[1])
     elif (named := _MOMENT.search(said)) and (moment := answers.http_date(named[1].rstrip("."))):
-        wait = max(0.0, (moment - response.at).total_seconds())
+        wait = answers.seconds_until(moment, response)
     if wait is None and _QUOTA.search(said):
         return NotSent(about, fault=Fault.LATER)
     return NotSent(about, retry_after=1.0 if wait is None else wait)
@@ -84,7 +85,7 @@ def _too_fast(response: Response, said: str, about: str) -> NotSent:
 
 
 def page(response: Response) -> tuple[list[object], str]:
-    """A page's items and the address of the next one."""
+    """A page's items, and the path of the next one: without its host, where our key must not go."""
     if response.status != 200:
         raise _failure(response)
     found = answers.data(response)
@@ -93,7 +94,8 @@ def page(response: Response) -> tuple[list[object], str]:
         raise Unknown(f"{_NAME}'s list cannot be read")
     paging = found.get("paging")
     following = paging.get("next") if isinstance(paging, dict) else None
-    return items, following if isinstance(following, str) else ""
+    parts = urlsplit(following if isinstance(following, str) else "")
+    return items, f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def found(items: list[object], batch: str) -> Answer | None:
@@ -111,7 +113,7 @@ def _message_id(item: dict[str, Any]) -> str:
     message = item.get("message")
     headers = message.get("headers") if isinstance(message, dict) else None
     given = headers.get("message-id") if isinstance(headers, dict) else None
-    return given.strip("<>") if isinstance(given, str) else ""
+    return answers.line(given).strip("<>") if isinstance(given, str) else ""
 
 
 def suppressed(items: list[object], kind: str) -> Iterator[Suppressed]:

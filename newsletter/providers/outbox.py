@@ -23,14 +23,25 @@ from newsletter.files import make_folder, write
 from newsletter.mime import frame, message_bytes
 from newsletter.personal import CannotRender, join
 from newsletter.providers import spool
-from newsletter.providers.base import Answer, Capabilities, Fault, Letter, Message, NotSent, Payload, Unknown, Verdict
+from newsletter.providers.base import (
+    Answer,
+    Capabilities,
+    Fault,
+    Letter,
+    Message,
+    NotSent,
+    Payload,
+    Unknown,
+    Verdict,
+    at_once,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from newsletter.mime import Frame
-    from newsletter.providers.base import Sought, Suppressed
+    from newsletter.providers.base import Sought, Suppressed, Turn
 
 IMAGES = "images"
 
@@ -110,8 +121,9 @@ class Outbox:
         del sought
         return None
 
-    def suppressions(self) -> Iterator[Suppressed]:
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
         """It mails whomever it is told to."""
+        del turn
         return iter(())
 
     def close(self) -> None:

@@ -20,27 +20,28 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import hmac
 import re
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from newsletter import mime
 from newsletter.model import Slot
-from newsletter.personal import CannotRender, escaper
-from newsletter.providers import calls, resend_answers
-from newsletter.providers.base import Answer, Capabilities, Payload, Verdict
+from newsletter.providers import answers, calls, resend_answers
+from newsletter.providers.base import Answer, Capabilities, Payload, at_once
 from newsletter.providers.http import Http, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import httpx
 
     from newsletter.config import Account
     from newsletter.model import Mailbox, Template
-    from newsletter.providers.base import Letter, Message, Sought, Suppressed
+    from newsletter.providers.base import Letter, Message, Sought, Suppressed, Turn
 
 NAME = "resend"
 BATCH_MAX = 100
@@ -53,7 +54,7 @@ _KEY_MARGIN = dt.timedelta(minutes=15)
 
 _NOT_BARE = re.compile(r'[",;:<>@()\[\]\\]')
 _PAGE = 100
-_Parts = tuple["bytes | tuple[int, Callable[[str], str]]", ...]
+_Frame = tuple["bytes | Slot", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,9 @@ class Sheet:
     """A letter as JSON, cut at its values: written once, joined for each person."""
 
     before: bytes
-    subject: _Parts = field(repr=False)
-    html: _Parts = field(repr=False)
-    text: _Parts = field(repr=False)
-    after: bytes = field(repr=False)
+    frame: _Frame = field(repr=False)
+    """From the address to the unsubscribe link."""
+    slots: tuple[Slot, ...]
     mailto: str
     tag: str
     digest: bytes
@@ -82,7 +82,9 @@ class Resend:
             transport=transport,
         )
         self._sheet = calls.Kept(compose)
-        self.capabilities = capabilities(real=not account.local, per_second=account.per_second)
+        self.capabilities = capabilities(
+            real=not account.local, per_second=account.per_second, keyring=_fingerprint(key)
+        )
         self.account = f"the key's team at {self._http.host}"
 
     def shares(self, letter: Letter, message: Message) -> bool:
@@ -92,27 +94,31 @@ class Resend:
 
     def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         """One JSON list, or as many groups as its bytes ask for."""
-        return payload(self._sheet(letter), messages, batch)
+        return payload(self._sheet(letter), letter, messages, batch)
 
     def submit(self, payload: Payload, key: str) -> Answer:
         """Post the list under its key."""
         call: calls.Call = payload.body
         headers = {"idempotency-key": key, "x-batch-validation": "permissive"}
         request = Request("POST", "/emails/batch", headers, call.request.body)
-        return resend_answers.accepted(self._http.call(request), call.people)
+        response = self._http.call(request)
+        return answers.understood(response, "Resend", lambda each: resend_answers.accepted(each, call.people))
 
     def find(self, sought: Sought) -> Answer | None:
         """Nothing can be searched for; within 24 hours the key settles every doubt."""
         del sought
         return None
 
-    def suppressions(self) -> Iterator[Suppressed]:
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
         """Everybody on the account's list, page by page; a private beta that not every account has."""
         query: dict[str, str | int] = {"limit": _PAGE}
+
+        def ask() -> tuple[list[Suppressed], str]:
+            response = self._http.call(Request("GET", f"/suppressions?{urlencode(query)}"))
+            return answers.understood(response, "Resend", resend_answers.suppressed)
+
         while True:
-            found, last = resend_answers.suppressed(
-                self._http.call(Request("GET", f"/suppressions?{urlencode(query)}"))
-            )
+            found, last = turn(ask)
             yield from found
             if not last or last == query.get("after"):
                 return
@@ -123,7 +129,12 @@ class Resend:
         self._http.close()
 
 
-def capabilities(*, real: bool = True, per_second: float | None = None) -> Capabilities:
+def _fingerprint(key: str) -> str:
+    """Tells API keys apart, and nothing of them: Resend keeps idempotency keys for each team, and a key has one."""
+    return hmac.new(key.encode(), b"newsletter: whose idempotency keys", hashlib.sha256).hexdigest()[:8]
+
+
+def capabilities(*, real: bool = True, per_second: float | None = None, keyring: str = "") -> Capabilities:
     """What Resend can do."""
     return Capabilities(
         name=NAME,
@@ -133,6 +144,7 @@ def capabilities(*, real: bool = True, per_second: float | None = None) -> Capab
         personalisation="joined",
         idempotent=True,
         key_lifetime=KEY_LIFETIME - _KEY_MARGIN,
+        keyring=keyring,
         per_second=per_second or PER_SECOND,
         settling="key",
         rate_signal="429 with retry-after; ratelimit-remaining and ratelimit-reset on every answer",
@@ -154,96 +166,82 @@ def compose(letter: Letter) -> Sheet:
     mailto = mime.mailto(letter.unsubscribe_email)
     tag = mime.plain(letter.tag)
     digest = hashlib.sha256(repr((before, after, letter.subject, letter.html, letter.text, mailto, tag)).encode())
+    frame: _Frame = (
+        b'],"subject":"',
+        *_cut(letter.subject),
+        b'","html":"',
+        *_cut(letter.html),
+        b'","text":"',
+        *_cut(letter.text),
+        f'"{after}'.encode(),
+    )
     return Sheet(
         before=before.encode(),
-        subject=_cut(letter.subject),
-        html=_cut(letter.html),
-        text=_cut(letter.text),
-        after=after.encode(),
+        frame=frame,
+        slots=tuple(dict.fromkeys(part for part in frame if isinstance(part, Slot))),
         mailto=mailto,
         tag=tag,
         digest=digest.digest(),
     )
 
 
-def payload(sheet: Sheet, messages: Sequence[Message], batch: str) -> Payload:
+def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: str) -> Payload:
     """The call for these messages, or how they must be split.
 
     The hash covers the letter once and then every person's own bytes, which together are the body.
     """
     found, failed = calls.addressed(messages)
-    digest = hashlib.sha256(sheet.digest)
-    made: list[tuple[int, list[bytes], int]] = []
-    for where, message in found:
-        try:
-            own = _own(sheet, where, message, batch)
-            parts = _message(sheet, message.values, own)
-        except CannotRender as error:
-            failed.append(Verdict(message.person, str(error)))
-            continue
-        digest.update(repr((message.values, own)).encode())
-        made.append((message.person, parts, sum(map(len, parts))))
-    if not made:
+    fit = calls.fit(letter.subject, found, failed)
+    if not fit:
         return calls.empty(failed)
-    groups = _by_bytes(made)
+    ends = _ends(sheet, fit, batch)
+    to = [_json(where).encode() for where, _ in fit]
+    rows = _rows(sheet, to, fit, ends)
+    people = tuple(message.person for _, message in fit)
+    sizes = [sum(map(len, row)) for row in rows]
+    groups = _by_bytes(people, sizes)
     if len(groups) > 1:
         return calls.apart(groups, failed)
-    body: list[bytes] = [b"["]
-    for index, (_, parts, _) in enumerate(made):
-        if index:
-            body.append(b",")
-        body += parts
-    body.append(b"]")
-    people = tuple(person for person, _, _ in made)
-    size = sum(size for _, _, size in made)
+    digest = hashlib.sha256(sheet.digest)
+    for (_, message), where, end in zip(fit, to, ends, strict=True):
+        digest.update(repr((message.values, (where, end))).encode())
+    body = [b"[", *rows[0][1:], *chain.from_iterable(rows[1:]), b"]"]
     call = calls.Call(Request("POST", "/emails/batch", {}, body), people)
-    return Payload(digest.hexdigest(), call, len(people), size, tuple(failed))
+    return Payload(digest.hexdigest(), call, len(people), sum(sizes) - len(rows), tuple(failed))
 
 
-def _by_bytes(made: Sequence[tuple[int, list[bytes], int]]) -> list[list[int]]:
+def _rows(sheet: Sheet, to: Sequence[bytes], fit: calls.Addressed, ends: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Everybody's message in pieces, after a comma; made column by column, as one piece stands in many messages."""
+    written = calls.written(sheet.slots, [message for _, message in fit])
+    bare = {slot: [text[1:-1].encode() for text in column] for slot, column in zip(sheet.slots, written, strict=True)}
+    frame = [repeat(part) if isinstance(part, bytes) else bare[part] for part in sheet.frame]
+    return list(zip(repeat(b","), repeat(sheet.before), to, *frame, ends))
+
+
+def _by_bytes(people: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
     groups: list[list[int]] = []
     room = 0
-    for person, _, size in made:
-        if size + 1 > room:
+    for person, size in zip(people, sizes, strict=True):
+        if size > room:
             groups.append([])
             room = BATCH_BYTES - 2
         groups[-1].append(person)
-        room -= size + 1
+        room -= size
     return groups
 
 
-def _own(sheet: Sheet, where: str, message: Message, batch: str) -> tuple[bytes, bytes]:
-    """What one person's message says besides the letter: the address, and the end of its headers with the tags."""
-    mime.visible_link(message.unsubscribe)
-    listed = _json(mime.list_unsubscribe(message.unsubscribe, sheet.mailto))
-    post = f',"List-Unsubscribe-Post":{_json(mime.ONE_CLICK)}' if message.unsubscribe.startswith("https://") else ""
-    tags = [("issue", sheet.tag), ("recipient", str(message.person))]
-    if batch:
-        tags.append(("batch", mime.plain(batch)))
-    listing = ",".join(f'{{"name":"{name}","value":"{value}"}}' for name, value in tags)
-    return _json(where).encode(), f'{listed}{post}}},"tags":[{listing}]}}'.encode()
-
-
-def _message(sheet: Sheet, values: Sequence[str], own: tuple[bytes, bytes]) -> list[bytes]:
-    to, end = own
-    return [
-        sheet.before,
-        to,
-        b'],"subject":"',
-        *_fill(sheet.subject, values),
-        b'","html":"',
-        *_fill(sheet.html, values),
-        b'","text":"',
-        *_fill(sheet.text, values),
-        b'"',
-        sheet.after,
-        end,
-    ]
-
-
-def _fill(parts: _Parts, values: Sequence[str]) -> Iterator[bytes]:
-    for part in parts:
-        yield part if isinstance(part, bytes) else _bare(part[1](values[part[0]]))
+def _ends(sheet: Sheet, fit: calls.Addressed, batch: str) -> list[bytes]:
+    """What one person's message says besides the letter: the end of its headers, and the tags."""
+    tag = '{{"name":"{}","value":"{}"}}'.format
+    issue = tag("issue", sheet.tag)
+    last = f",{tag('batch', mime.plain(batch))}" if batch else ""
+    ends: list[bytes] = []
+    for _, message in fit:
+        link = message.unsubscribe
+        listed = _json(mime.list_unsubscribe(link, sheet.mailto))
+        post = f',"List-Unsubscribe-Post":{_json(mime.ONE_CLICK)}' if link.startswith("https://") else ""
+        ends.append(f'{listed}{post}}},"tags":[{issue},{tag("recipient", message.person)}{last}]}}'.encode())
+    return ends
 
 
 def _bare_sender(sender: Mailbox) -> str:
@@ -252,14 +250,10 @@ def _bare_sender(sender: Mailbox) -> str:
     return f"{name} <{where}>" if name else where
 
 
-def _cut(template: Template) -> _Parts:
+def _cut(template: Template) -> _Frame:
     """The template with its static text as the inside of a JSON string."""
-    return tuple((part.field, escaper(part.context)) if isinstance(part, Slot) else _bare(part) for part in template)
+    return tuple(part if isinstance(part, Slot) else _json(part)[1:-1].encode() for part in template)
 
 
 def _json(text: str) -> str:
     return encode_basestring(text)
-
-
-def _bare(text: str) -> bytes:
-    return encode_basestring(text)[1:-1].encode()

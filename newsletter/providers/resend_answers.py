@@ -56,14 +56,17 @@ def accepted(response: Response, people: Sequence[int]) -> Answer:
     given = (
         (person, item.get("id") if isinstance(item, dict) else None) for person, item in zip(taken, listed, strict=True)
     )
-    ids = tuple((person, each) for person, each in given if isinstance(each, str) and each)
+    ids = tuple((person, answers.line(each)) for person, each in given if isinstance(each, str) and each)
     if len({each for _, each in ids}) != len(ids):
         raise Unknown(f"{_NAME} gave one id to several messages")
-    if len(refused) == len(people) and all(_SENDER.search(reason) for reason in refused.values()):
-        # In permissive validation a sender that may not send is told of every message; no recipient is at fault.
-        raise NotSent(f"{_NAME} refuses the sender: {next(iter(refused.values()))}", fault=Fault.CONFIG)
-    verdicts = tuple(Verdict(people[index], reason) for index, reason in sorted(refused.items()))
-    return Answer(refused=verdicts, ids=ids, wait=_wait(response))
+    # In permissive validation a sender that may not send is told of every message; one that may write to its own
+    # address only, of all the others. No recipient is at fault.
+    told = {index: f"{_NAME} refuses the sender: {why}" for index, why in refused.items() if _SENDER.search(why)}
+    if told and len(told) == len(people):
+        raise NotSent(next(iter(told.values())), fault=Fault.CONFIG)
+    verdicts = tuple(Verdict(people[index], why) for index, why in sorted(refused.items()) if index not in told)
+    held_back = tuple(Verdict(people[index], why) for index, why in sorted(told.items()))
+    return Answer(refused=verdicts, ids=ids, wait=_wait(response), held_back=held_back)
 
 
 def _refused(errors: Any, count: int) -> dict[int, str]:
@@ -76,7 +79,7 @@ def _refused(errors: Any, count: int) -> dict[int, str]:
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < count or index in refused:
             raise Unknown(answers.unreadable(_NAME))
         said = each.get("message")
-        refused[index] = " ".join(said.split())[:300] if isinstance(said, str) and said.strip() else "refused by Resend"
+        refused[index] = (answers.line(said) if isinstance(said, str) else "") or "refused by Resend"
     return refused
 
 
@@ -141,7 +144,6 @@ def _person(item: dict[str, Any]) -> Suppressed | None:
 def _moment(raw: Any) -> dt.datetime | None:
     """``2023-10-06 23:47:56.678+00``, as Resend writes it."""
     try:
-        moment = dt.datetime.fromisoformat(raw)
+        return answers.utc(dt.datetime.fromisoformat(raw))
     except (TypeError, ValueError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -1,4 +1,4 @@
-"""Providers around another provider: one makes calls again, one waits for its turn, one writes down what was said.
+"""Providers around another provider: one makes calls again, one waits for its turn, one announces, one writes down.
 
 Each keeps the contract of ``newsletter.providers.base``. Around one another they stand in the order
 ``Retried(Paced(Recorded(provider)))``: every try waits for a slot of its own, and is recorded.
@@ -12,12 +12,23 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from newsletter.providers.base import NotSent, ProviderError, Refused, Unknown
+from newsletter.errors import NewsletterError
+from newsletter.providers.base import Fault, NotSent, ProviderError, Refused, Unknown, at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from newsletter.providers.base import Answer, Capabilities, Letter, Message, Payload, Provider, Sought, Suppressed
+    from newsletter.providers.base import (
+        Answer,
+        Capabilities,
+        Letter,
+        Message,
+        Payload,
+        Provider,
+        Sought,
+        Suppressed,
+        Turn,
+    )
 
 LONGEST_WAIT = 60.0
 """Seconds; a provider that asks for more is not asked again: that is for the operator to know."""
@@ -57,9 +68,9 @@ class _Around:
         """Ask the provider inside."""
         return self._inner.find(sought)
 
-    def suppressions(self) -> Iterator[Suppressed]:
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
         """Those of the provider inside."""
-        return self._inner.suppressions()
+        return self._inner.suppressions(turn)
 
     def close(self) -> None:
         """Close the provider inside."""
@@ -157,6 +168,26 @@ class Paced(_Around):
         if answer.wait > 0:
             self._hold(answer.wait)
         return answer
+
+
+class Announced(_Around):
+    """Says before each call that mail is about to leave; where that fails, no call is made.
+
+    ``announce`` raises our own errors, and the send is held for what they mean.
+    """
+
+    def __init__(self, provider: Provider, announce: Callable[[], object]) -> None:
+        super().__init__(provider)
+        self._announce = announce
+
+    def submit(self, payload: Payload, key: str) -> Answer:
+        """Announce the call, and make it."""
+        try:
+            self._announce()
+        except NewsletterError as error:
+            known = {fault.value: fault for fault in Fault}
+            raise NotSent(error.message, fault=known.get(error.exit_code, Fault.CONFIG)) from error
+        return self._inner.submit(payload, key)
 
 
 class Recorded(_Around):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,10 @@ _PAUSE = 0.02
 class Session:
     """One connection for several transactions in turn; its temporary tables end with it."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    def __init__(self, connection: Connection, path: Path, turn: threading.Lock) -> None:
         self._connection = connection
         self._path = path
+        self._turn = turn
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -46,9 +48,17 @@ class Session:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """A write transaction: committed at the end of the block, rolled back by an exception."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+        """A write transaction: committed at the end of the block, rolled back by an exception.
+
+        Threads of one process take turns here: SQLite would let them sleep and ask again.
+        """
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise _held(display(self._path))
+        try:
+            with self._transaction("BEGIN IMMEDIATE") as connection:
+                yield connection
+        finally:
+            self._turn.release()
 
     def detach(self) -> None:
         """Keep this connection from going back to the others."""
@@ -71,6 +81,7 @@ class Database:
     def __init__(self, engine: Engine, path: Path) -> None:
         self._engine = engine
         self.path = path
+        self._turn = threading.Lock()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -94,7 +105,7 @@ class Database:
     @contextlib.contextmanager
     def _pooled(self) -> Iterator[Session]:
         with translated(self.path), self._engine.connect() as connection:
-            yield Session(connection, self.path)
+            yield Session(connection, self.path, self._turn)
 
     def instance(self) -> str:
         """This ledger's id, made with the database."""
@@ -138,6 +149,16 @@ def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database
     return Database(engine, path)
 
 
+def upgrade(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> migrate.Upgrade | None:
+    """Bring an existing file up to date, as opening it does; what was done, ``None`` for nothing."""
+    engine = _engine(path, busy_seconds)
+    try:
+        with translated(path):
+            return migrate.bring_up_to_date(engine)
+    finally:
+        engine.dispose()
+
+
 def open_copy(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
     """Open a backup with the schema that it has; it is neither made nor migrated.
 
@@ -159,6 +180,7 @@ def _engine(path: Path, busy_seconds: float) -> Engine:
         isolation_level="AUTOCOMMIT",
         connect_args={"timeout": busy_seconds, "check_same_thread": False},
         pool_size=32,
+        pool_reset_on_return=None,  # every transaction is ended by whoever began it
         max_overflow=32,
         hide_parameters=True,  # people's addresses belong in no traceback
     )

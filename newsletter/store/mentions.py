@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, inspect, or_, select, update
 
 from newsletter.store.tables import batch, delivery, event, meta, person, person_event, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Column, ColumnElement
+    from sqlalchemy import ColumnElement
 
 ERASED = "(erased)"
 """What is shown, and stands in texts, where an address was."""
@@ -27,13 +27,25 @@ TEXTS: tuple[Column[Any], ...] = (
     meta.c.value,
     send.c.pause_reason,
     batch.c.provider_ref,
+    batch.c.provider_ids,
     batch.c.error,
     event.c.detail,
     delivery.c.fields,
-    delivery.c.provider_msg_id,
     delivery.c.error,
 )
 """Every column that people, files and providers fill with words of their own."""
+
+_PAST = MetaData()
+_PAST_TEXTS: tuple[Column[Any], ...] = (
+    Table(
+        "delivery",
+        _PAST,
+        Column("send_id", Integer, primary_key=True),
+        Column("person_id", Integer, primary_key=True),
+        Column("provider_msg_id", String),
+    ).c.provider_msg_id,
+)
+"""Those that only older schemas have, whose backups are cleaned too."""
 
 
 class Mentions(NamedTuple):
@@ -69,8 +81,16 @@ def mentions(spellings: Iterable[str]) -> Mentions:
 
 
 def blank(connection: Connection, found: Mentions) -> int:
-    """Take every mention out of ``TEXTS``; how many texts were changed."""
-    return sum(_blank(connection, column, found) for column in TEXTS)
+    """Take every mention out of all texts that this schema has; how many were changed."""
+    there = {
+        name: {each["name"] for each in columns}
+        for (_, name), columns in inspect(connection).get_multi_columns().items()
+    }
+    return sum(
+        _blank(connection, column, found)
+        for column in (*TEXTS, *_PAST_TEXTS)
+        if column.name in there[column.table.name]
+    )
 
 
 def _blank(connection: Connection, column: Column[Any], found: Mentions) -> int:

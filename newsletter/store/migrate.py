@@ -5,17 +5,14 @@ Alembic is imported only when there is something to do: it costs more than most 
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import BadInput
-from newsletter.files import display, writing
+from newsletter.files import display
 from newsletter.store import clock
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every version of the schema, oldest first; a test compares it with ``migrations/versions``."""
 
 HEAD = REVISIONS[-1]
@@ -33,35 +30,55 @@ HEAD = REVISIONS[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.utcnow) -> None:
-    """Migrate the database to ``HEAD``, or return at once when it is there already.
+class Upgrade(NamedTuple):
+    """A migration that was made: the version it began with (``None`` for an empty file), and the copy of that."""
+
+    version: str | None
+    copy: Path | None
+
+
+def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.utcnow) -> Upgrade | None:
+    """Migrate the database to ``HEAD``, or return ``None`` at once when it is there already.
 
     Several processes may do this at once: one migrates, the others wait for it. Raises
     ``BadInput``, with nothing touched, when a newer version or another program made the file.
     """
     with engine.connect() as connection:
         if _known(connection) == HEAD:
-            return
+            return None
         connection.rollback()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
             version = _known(connection)
-            if version != HEAD:
-                if version is not None:
-                    _back_up(connection, version, now())
-                _upgrade(connection)
+            made = None if version == HEAD else _migrate(connection, version, now())
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.rollback()
             raise
+    return made
 
 
-def check_known(engine: Engine) -> None:
-    """Raise ``BadInput`` unless the file has a version of the schema that this program knows."""
+def _migrate(connection: Connection, version: str | None, moment: dt.datetime) -> Upgrade:
+    """Copy what is there, then migrate inside the open transaction."""
+    kept = None if version is None else _back_up(connection, version, moment)
+    try:
+        _upgrade(connection)
+    except BaseException:
+        if kept is not None:
+            # Nothing will have changed, so nothing needs the copy; every further try would leave one more.
+            kept.unlink(missing_ok=True)
+        raise
+    return Upgrade(version, kept)
+
+
+def check_known(engine: Engine) -> str:
+    """The schema's version; raises ``BadInput`` unless this program knows it."""
     with engine.connect() as connection:
-        if _known(connection) is None:
-            path = display(Path(engine.url.database or ""))
-            raise BadInput(f"{path}: this database is empty", hint="Remove it.")
+        version = _known(connection)
+    if version is None:
+        path = display(Path(engine.url.database or ""))
+        raise BadInput(f"{path}: this database is empty", hint="Remove it.")
+    return version
 
 
 def _known(connection: Connection) -> str | None:
@@ -89,23 +106,16 @@ def _version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _back_up(connection: Connection, version: str, moment: dt.datetime) -> None:
+def _back_up(connection: Connection, version: str, moment: dt.datetime) -> Path:
     """Copy the file as it was before the migration to ``<name>.<version>-<time>.bak`` beside it.
 
     The caller's write lock keeps others out; a second connection reads what is committed.
     """
+    from newsletter.store import backup
+
     path = Path(connection.engine.url.database or "")
     kept = path.with_name(f"{path.name}.{version}-{moment:%Y%m%dT%H%M%SZ}.bak")
-    half = kept.with_name(f"{kept.name}.part")
-    with writing(kept):
-        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(half)) as target:
-            source.backup(target)
-        with writing(kept):
-            half.replace(kept)
-    finally:
-        half.unlink(missing_ok=True)
+    return backup.copy(path, kept, replace=True).path
 
 
 def _upgrade(connection: Connection) -> None:

@@ -136,10 +136,12 @@ batch = Table(
     Column("key_expires_at", String),
     Column("provider_ref", String),
     Column("error", String),
+    Column("provider_ids", Text),
     UniqueConstraint("send_id", "seq", name="uq_batch_send_seq"),
     Index("ix_batch_send_state", "send_id", "state"),
     _one_of("state", *BATCH_STATES),
 )
+"""``provider_ids`` is a JSON object from a person's number to the provider's id of that person's message."""
 
 OUTCOMES = ("accepted", "refused", "failed", "skipped", "in_doubt")
 
@@ -152,12 +154,19 @@ delivery = Table(
     Column("address", String, nullable=False),
     Column("fields", Text, nullable=False),
     Column("outcome", String),
-    Column("provider_msg_id", String),
     Column("error", String),
     _one_of("outcome", *OUTCOMES, null=True),
     sqlite_with_rowid=False,
 )
 """One recipient of one send, address and values frozen; an empty outcome inherits the batch's state."""
+Index(
+    "ix_delivery_outcome",
+    delivery.c.send_id,
+    delivery.c.outcome,
+    delivery.c.batch_id,
+    sqlite_where=delivery.c.outcome.is_not(None),
+    postgresql_where=delivery.c.outcome.is_not(None),
+)
 
 rate = Table(
     "rate",

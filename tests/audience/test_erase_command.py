@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from audience.helpers_audience import secret
 from store.helpers_store import made_by_version
-from support import SECRET
+from support import CONFIGURATION, SECRET, listening
 
 from newsletter.audience import erasing as audience_erasing
 from newsletter.cli import app, erasing
 from newsletter.errors import TryLater
+from newsletter.preview.opening import head_fields
 from newsletter.store.database import open_database
 
 if TYPE_CHECKING:
@@ -171,6 +172,97 @@ def test_mails_in_any_layout_and_caches_go(sent: Workspace) -> None:
     assert [path.exists() for path in mine] == [False] * 4
     assert [path.exists() for path in others] == [True] * 2
     assert index.read_text() == '{"to": "bob@example.org"}\n'
+
+
+TESTER = "tess@example.org"
+PUBLIC = "public_url: https://letters.nowhere.invalid\n"
+
+
+@pytest.fixture
+def tested(workspace: Workspace) -> Workspace:
+    """A workspace whose issue names the reader in subject and body, and nowhere by address."""
+    workspace.issue("Hello {{ first_name }}.\n", subject="For {{ first_name }}")
+    workspace.write("people.csv", PEOPLE)
+    workspace.newsletter("subscribers", "import", "people.csv", "--apply", "--consent-source", "form")
+    return workspace
+
+
+def _outbox(workspace: Workspace) -> list[str]:
+    """Every trial mail's recipient and subject."""
+    mails = sorted((workspace.root / ".newsletter" / "outbox").rglob("*.eml"))
+    return sorted(" ".join(head_fields(path.read_bytes())) for path in mails)
+
+
+def test_a_testers_copy_of_the_reader_goes_too(tested: Workspace) -> None:
+    """No address of theirs stands in it, but their values and their link; others' copies and mails to testers stay."""
+    tested.newsletter("test", "--to", TESTER, "--to", "two@example.org", "--as", ADDRESS)
+    tested.newsletter("test", "--to", ADDRESS, "--to", TESTER)
+    tested.newsletter("test", "--to", TESTER, "--as", "bob@example.org")
+    assert len(_traces(tested)) == 7  # the database by both, three mails and two indexes
+    done = tested.newsletter("subscribers", "erase", KEY, "--yes", "--json").json()
+    assert (done["mails"], done["left"]) == (3, [])
+    assert _traces(tested) == []
+    assert _outbox(tested) == [f"{TESTER} [Test] For Bob", f"{TESTER} [Test] For [first_name]"]
+    lines = [line for path in tested.root.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert sorted(json.loads(line)["subject"] for line in lines) == ["[Test] For Bob", "[Test] For [first_name]"]
+
+
+@pytest.mark.parametrize("provider", ["mailgun", "resend"])
+def test_a_testers_copy_goes_from_the_dialects_too(tested: Workspace, provider: str) -> None:
+    """With its line in the events, which holds the subject; the events of others stay."""
+    with listening(tested) as url:
+        settings = f"{provider}:\n  base_url: {url}\n" + ("  domain: mg.example.org\n" if provider == "mailgun" else "")
+        tested.write("newsletter.yaml", f"{CONFIGURATION}{PUBLIC}provider: {provider}\n{settings}")
+        keys = {"MAILGUN_API_KEY": "key-1", "RESEND_API_KEY": "re_1"}
+        tested.newsletter("test", "--to", TESTER, "--to", "two@example.org", "--as", ADDRESS, env=keys)
+        tested.newsletter("test", "--to", TESTER, "--as", "bob@example.org", env=keys)
+        tested.newsletter("send", "--yes", env=keys)
+    events = tested.root / ".newsletter" / "outbox" / ".events" / f"{provider}.jsonl"
+    assert len(events.read_text().splitlines()) == 6
+    done = tested.newsletter("subscribers", "erase", ADDRESS, "--yes", "--json").json()
+    assert (done["mails"], done["left"]) == (3, [])
+    assert _traces(tested) == []
+    assert len(events.read_text().splitlines()) == len(_outbox(tested)) == 3
+    assert f"{TESTER} [Test] For Bob" in _outbox(tested)
+
+
+def test_an_interrupted_erasing_still_finds_testers_copies(tested: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person has lost the address by then; their number is enough."""
+    tested.newsletter("test", "--to", TESTER, "--as", ADDRESS)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("newsletter.cli.traces.remove", killed)
+        patch.chdir(tested.root)
+        assert app.run(["subscribers", "erase", ADDRESS, "--yes"]) == 130
+    assert len(_outbox(tested)) == 1
+    done = tested.newsletter("subscribers", "erase", ADDRESS, "--yes", "--json").json()
+    assert (done["again"], done["mails"]) == (True, 1)
+    assert _traces(tested) == []
+
+
+def test_half_a_testers_copy_goes_with_the_index_beside_it(tested: Workspace) -> None:
+    """What a killed call left aside."""
+    tested.newsletter("test", "--to", TESTER, "--as", ADDRESS)
+    folder = next((tested.root / ".newsletter" / "outbox").glob("test-*"))
+    (mail,), (index,) = folder.glob("*.eml"), folder.glob(".index/*.jsonl")
+    aside = folder / ".part" / "k.1"
+    aside.mkdir(parents=True)
+    mail.rename(aside / f"{mail.name}.part")
+    index.rename(aside / index.name)
+    assert tested.newsletter("subscribers", "erase", ADDRESS, "--yes", "--json").json()["mails"] == 1
+    assert _traces(tested) == []
+
+
+def test_a_readers_build_is_named_without_their_address_in_it(tested: Workspace) -> None:
+    """Their own link gives it away."""
+    tested.newsletter("build", "--as", ADDRESS)
+    result = tested.run("subscribers", "erase", ADDRESS, "--yes")
+    assert (result.code, "build the issue again without --as" in result.err) == (3, True)
+    tested.newsletter("build")
+    tested.newsletter("subscribers", "erase", ADDRESS, "--yes")
 
 
 def test_another_process_delays_the_end_of_it(sent: Workspace) -> None:

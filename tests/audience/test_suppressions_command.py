@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from delivery.helpers_delivery import NOW, Clock
 
 from newsletter.cli import app, wiring
+from newsletter.delivery import desk, rate
 from newsletter.providers.base import (
     Fault,
     NotSent,
     ProviderError,
     Refused,
     Suppressed,
+    Turn,
     Unknown,
+    at_once,
 )
+from newsletter.store.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,22 +36,30 @@ AT = dt.datetime(2026, 10, 1, 9, tzinfo=dt.UTC)
 class _Capabilities(NamedTuple):
     name: str = "mailgun"
     suppressions: bool = True
+    per_second: float | None = None
 
 
 class _Fake:
-    """A provider that only tells whom it does not mail, and may break off."""
+    """A provider that only tells whom it does not mail, one a page; at the last page, ``errors`` come first."""
 
     capabilities = _Capabilities()
+    account = "mg.example.org"
 
-    def __init__(self, told: list[Suppressed], error: ProviderError | None = None) -> None:
+    def __init__(self, told: list[Suppressed], *errors: ProviderError) -> None:
         self._told = told
-        self._error = error
+        self._errors = list(errors)
+        self.asked = 0
         self.closed = False
 
-    def suppressions(self) -> Iterator[Suppressed]:
-        yield from self._told
-        if self._error:
-            raise self._error
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
+        for each in self._told:
+            yield turn(partial(self._page, each))
+
+    def _page(self, each: Suppressed) -> Suppressed:
+        self.asked += 1
+        if self._errors and each is self._told[-1]:
+            raise self._errors.pop(0)
+        return each
 
     def close(self) -> None:
         self.closed = True
@@ -59,9 +74,13 @@ def listed(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def _pull(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, fake: _Fake, *argv: str) -> int:
+def _pull(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, fake: _Fake, *argv: str, clock: Clock | None = None
+) -> int:
+    clock = clock or Clock()
     monkeypatch.chdir(workspace.root)
     monkeypatch.setattr(wiring, "provider", lambda _config: fake)
+    monkeypatch.setattr(desk, "tools", lambda _stop, tell: dataclasses.replace(clock.tools(), tell=tell))
     code = app.run(["suppressions", "pull", *argv])
     assert fake.closed
     return code
@@ -198,11 +217,44 @@ def test_a_provider_that_cannot_be_asked_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The exit code says what stopped it, also in the middle of its list."""
-    told = [Suppressed("ada@example.org", "bounced", AT, "x")]
-    assert _pull(listed, monkeypatch, _Fake(told, error)) == code
+    """The exit code says what stopped it, also in the middle of its list and after a few tries."""
+    told = [Suppressed(f"{name}@example.org", "bounced", AT, "x") for name in ("ada", "eve")]
+    assert _pull(listed, monkeypatch, _Fake(told, *[error] * 4)) == code
     assert f"mailgun: {error.reason}" in capsys.readouterr().err
     assert listed.newsletter("subscribers", "stats", "--json").json()["status"]["bounced"] == 0
+
+
+def test_what_passes_is_waited_out_and_the_list_goes_on(
+    listed: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the page that did not come, not from the start; the time that is named is kept, and the wait is told."""
+    told = [Suppressed(f"{name}@example.org", "bounced", AT, "x") for name in ("ada", "eve")]
+    fake, clock = _Fake(told, NotSent("429: slow", retry_after=60.0), Unknown("time-out")), Clock()
+    assert _pull(listed, monkeypatch, fake, clock=clock) == 0
+    assert fake.asked == 4
+    assert clock.at - NOW >= dt.timedelta(seconds=60)
+    assert "mailgun: 429: slow; trying again in 60 s" in capsys.readouterr().err
+    assert listed.newsletter("subscribers", "stats", "--json").json()["status"]["bounced"] == 2
+
+
+def test_a_time_that_is_too_long_is_not_sat_through(listed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command ends with 75 at once."""
+    fake = _Fake([Suppressed("ada@example.org", "bounced", AT, "x")], NotSent("429", retry_after=7200.0))
+    assert _pull(listed, monkeypatch, fake) == 75
+    assert fake.asked == 1
+
+
+def test_pages_come_at_the_account_s_rate(listed: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after a slot that another process has booked."""
+    told = [Suppressed(f"p{number}@example.org", "bounced", AT, "x") for number in range(4)]
+    fake, clock = _Fake(told), Clock()
+    fake.capabilities = _Capabilities(per_second=0.5)
+    database = open_database(listed.root / ".newsletter" / "newsletter.db")
+    with database.write() as connection:
+        rate.slot(connection, fake.account, 0.5, clock.at)
+    database.close()
+    assert _pull(listed, monkeypatch, fake, clock=clock) == 0
+    assert clock.at - NOW >= dt.timedelta(seconds=8)
 
 
 def test_a_provider_without_such_a_list_is_said(listed: Workspace) -> None:

@@ -27,8 +27,8 @@ def test_every_capability_has_a_line_and_every_provider_a_page() -> None:
     """A new one cannot be forgotten in either."""
     for can in registry.capabilities():
         assert (DOCS / "providers" / f"{can.name}.md").is_file()
-        # The name is the column, the lifetime stands with the keys, and the settling is asked for by its own line.
-        assert len(table.facts(can)) == len(can.__slots__) - 2
+        # The name is the column, the lifetime and whose they are stand with the keys, and the settling is asked for by its own line.
+        assert len(table.facts(can)) == len(can.__slots__) - 3
     assert [can.name for can in registry.capabilities()] == list(PROVIDERS)
 
 

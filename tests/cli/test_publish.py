@@ -229,6 +229,22 @@ def test_fields_that_need_a_reader_are_refused_in_all_issues_at_once(two: Worksp
     assert "Dear [first_name]," in (two.root / "build" / SLUG / "web.html").read_text()
 
 
+def test_check_warns_of_what_cannot_be_published(two: Workspace) -> None:
+    """Where there is an archive already, or a real send needs its pictures from there; a trial needs neither."""
+    two.issue("Hello {{ first_name }}.\n\n![Red](a.png)\n")
+    two.write("people.csv", "email,first name\na@example.org,Ann\n")
+    two.newsletter("subscribers", "import", "people.csv", "--apply", "--consent-source", "test")
+    assert two.newsletter("check", "--format", "json").json()[0]["findings"] == []
+    configuration = (two.root / "newsletter.yaml").read_text()
+    two.write("newsletter.yaml", f"{configuration}provider: mailgun\n")
+    (found,) = two.newsletter("check", "--format", "json").json()[0]["findings"]
+    assert (found["rule"], found["severity"], found["line"]) == ("publish", "warning", 7)
+    assert "`newsletter publish` would refuse this issue: “first_name” has no value" in found["message"]
+    two.write("newsletter.yaml", configuration)
+    two.newsletter("publish", OLDER)
+    assert "[publish]" in two.newsletter("check").out
+
+
 def test_an_issue_that_cannot_be_read_publishes_none(two: Workspace) -> None:
     """Neither it nor the others; what was public stays."""
     two.newsletter("publish", "--all")

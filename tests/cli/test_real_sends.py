@@ -175,6 +175,42 @@ def test_one_bad_address_in_a_call_of_mailguns_costs_nobody_else(workspace: Work
         assert result.json()["examples"][0]["reason"].startswith("Mailgun answered 400: 'to' parameter")
 
 
+@pytest.mark.parametrize("word", ["send", "resume"])
+def test_a_mistyped_domain_strands_nothing(workspace: Workspace, word: str) -> None:
+    """Nobody got anything through it; with the configuration mended the same send goes on, and says through whom."""
+    with scripted(reply(404, {"message": "Domain not found"})) as server:
+        prepare(workspace, "mailgun", server.url)
+        text = (workspace.root / "newsletter.yaml").read_text()
+        mistyped = text.replace("mailgun:\n", "mailgun:\n  domain: exmaple.org\n")
+        workspace.write("newsletter.yaml", mistyped)
+        assert send(workspace).code == 78
+        workspace.write("newsletter.yaml", text)
+        server.last = reply(200, {"id": "<1@mg>", "message": "Queued. Thank you."})
+        again = workspace.run(word, "--yes", "--json", env={"MAILGUN_API_KEY": KEY})
+        assert (again.code, again.json()["people"]["accepted"]) == (0, 3), again.err
+        assert "Nothing went out through mailgun (exmaple.org at" in again.err
+        assert b"/v3/example.org/messages" in server.requests[-1]
+
+
+@pytest.mark.parametrize("word", ["send", "resume"])
+def test_another_account_is_refused_once_somebody_may_have_got_it(workspace: Workspace, word: str) -> None:
+    """And what held the send is still to be read afterwards."""
+    taken = reply(200, {"data": [{"id": "a"}]})
+    with scripted(taken, reply(401, {"name": "missing_api_key", "message": "why it is held"})) as server:
+        prepare(workspace, "resend", server.url)
+        text = (workspace.root / "newsletter.yaml").read_text().replace("workers: 1", "workers: 1\n  batch: 1")
+        workspace.write("newsletter.yaml", text)
+        assert send(workspace).code == 78
+        workspace.write("newsletter.yaml", text.replace("127.0.0.1", "localhost"))
+        refused = workspace.run(word, "--yes", env={"RESEND_API_KEY": KEY})
+        assert refused.code == 1
+        assert "cannot know what that one accepted" in refused.err
+        assert "paused: Resend answered 401: why it is held" in workspace.run("status").out
+        workspace.write("newsletter.yaml", text)
+        server.last = taken
+        assert send(workspace).json()["people"]["accepted"] == 3
+
+
 def test_the_time_of_a_quota_is_told(workspace: Workspace) -> None:
     """When it may go on stands in the status."""
     with scripted(reply(402, {"message": "quota"}, retry_after="90000")) as server:
@@ -182,6 +218,77 @@ def test_the_time_of_a_quota_is_told(workspace: Workspace) -> None:
         send(workspace)
         said = workspace.run("status").out
         assert re.search(r"paused: Mailgun answered 402: quota; it may go on at 20\d\d-\d\d-\d\d \d\d:\d\d UTC", said)
+
+
+# -- what to do next --------------------------------------------------------------------
+
+
+def test_a_plan_says_what_a_send_would_be_refused_for(workspace: Workspace) -> None:
+    """And what to set first; the plan itself is made, without the link secret as well."""
+    prepare(workspace, "mailgun", "http://127.0.0.1:9", more="public_url: http://letters.example.org\n")
+    text = (workspace.root / "newsletter.yaml").read_text()
+    workspace.write("newsletter.yaml", re.sub(r"postal_address:.*\n(?: .*\n)*", "", text))
+    workspace.write(".env", "")
+    key = {"MAILGUN_API_KEY": KEY}
+    shown = workspace.newsletter("plan", env=key)
+    assert "lacks       public_url with https, postal_address, NEWSLETTER_SECRET" in shown.out
+    assert "Next:\n    Set public_url to the https address" in shown.err
+    assert "newsletter send" not in shown.out + shown.err
+    lacks = workspace.newsletter("plan", "--json", env=key).json()["lacks"]
+    assert list(lacks) == ["public_url with https", "postal_address", "NEWSLETTER_SECRET"]
+    checked = workspace.run("check", env=key)
+    assert "A send would be refused for now:\n" in checked.err
+    assert "over https" in checked.err
+    assert workspace.run("check", "--format", "json", env=key).json()[0]["lacks"] == lacks
+
+
+def test_a_plan_lacks_nothing_where_nothing_is_needed(workspace: Workspace) -> None:
+    """The embedded outbox, and a provider with all that a real send needs."""
+    prepare(workspace, "mailgun", "http://127.0.0.1:9")
+    shown = workspace.newsletter("plan", env={"MAILGUN_API_KEY": KEY})
+    assert "lacks" not in shown.out
+    assert "Next: newsletter send" in shown.out
+    workspace.write("newsletter.yaml", CONFIGURATION)
+    assert workspace.newsletter("plan", "--json").json()["lacks"] == {}
+
+
+def test_one_finding_is_one(workspace: Workspace) -> None:
+    """Not “1 findings”."""
+    workspace.write("newsletter.yaml", CONFIGURATION)
+    workspace.issue("[This](relative.html) leads nowhere.\n")
+    assert "\n1 finding would block this send" in workspace.newsletter("plan").err
+
+
+@pytest.mark.parametrize(
+    ("provider", "step", "words"),
+    [
+        ("mailgun", reply(401, "Forbidden"), "Look at MAILGUN_API_KEY.\nTo go on: newsletter send"),
+        (
+            "mailgun",
+            reply(404, {"message": "Domain not found"}),
+            "Look at MAILGUN_API_KEY, mailgun.domain, mailgun.reg",
+        ),
+        ("resend", reply(403, {"name": "invalid_from_address"}), "Look at RESEND_API_KEY, the domain of `from`"),
+        ("mailgun", reply(500, ""), "To ask Mailgun about them once more: newsletter send"),
+    ],
+)
+def test_the_next_step_is_named(workspace: Workspace, provider: str, step: bytes, words: str) -> None:
+    """What to mend before the same command goes on, and who may be asked about doubt."""
+    with scripted(step) as server:
+        prepare(workspace, provider, server.url)
+        send(workspace)
+        assert words in workspace.run("status").out
+
+
+def test_a_trial_without_its_outbox_says_how_to_start_it(workspace: Workspace) -> None:
+    """Nobody listens on the port; what of the trial goes to the network is said as well."""
+    with scripted() as server:
+        url = server.url
+    prepare(workspace, "mailgun", url)
+    result = send(workspace)
+    assert result.code == 69
+    assert "Connection refused; is `newsletter outbox --listen` running?" in result.json()["reason"]
+    assert "https://letters.nowhere.invalid is looked up on the network" in result.err
 
 
 # -- secrets --------------------------------------------------------------------------

@@ -123,6 +123,15 @@ def test_who_got_nothing_has_a_receipt_all_the_same(sent: Workspace) -> None:
     assert refused(sent, "bo@example.com", "--issue", LATER, "--show").code == 1
 
 
+def test_who_never_consented_has_a_receipt(workspace: Workspace) -> None:
+    """A list of leavers brought them; there is no time of a consent to show."""
+    workspace.write("left.csv", "email\nleft@example.com\n")
+    workspace.newsletter("subscribers", "import", "left.csv", "--suppress", "complained", "--apply")
+    out = workspace.newsletter("receipt", "left@example.com").out
+    assert "none is recorded" in out
+    assert "complained since" in out
+
+
 @pytest.mark.parametrize("address", ["zoe@example.com", "cy@example.com"])
 def test_nobody_has_the_address(sent: Workspace, address: str) -> None:
     """Never known and erased are told alike: nothing of the erased is left to find."""

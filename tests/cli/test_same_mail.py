@@ -5,18 +5,13 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
-import json
-import signal
-import subprocess
-import sys
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import CONFIGURATION, SECRET, Workspace
+from support import CONFIGURATION, SECRET, Workspace, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PEOPLE = """\
@@ -43,31 +38,6 @@ You are on {{ plan | default("no plan") | upper }}. [Your code](https://example.
 
 {{ code | default("none") }}
 """
-
-
-@contextlib.contextmanager
-def listening(workspace: Workspace) -> Iterator[str]:
-    """A real ``newsletter outbox --listen`` in a workspace; its address."""
-    running = subprocess.Popen(
-        [sys.executable, "-m", "newsletter", "outbox", "--listen", "--port", "0", "--limit", "0", "--json"],
-        cwd=workspace.root,
-        env=workspace.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stdout is not None
-    try:
-        # The answer may be indented over several lines.
-        text = ""
-        while True:
-            text += running.stdout.readline()
-            with contextlib.suppress(ValueError):
-                yield json.loads(text)["url"].rstrip("/")
-                break
-    finally:
-        running.send_signal(signal.SIGTERM)
-        running.stdout.close()
-        assert running.wait(timeout=20) == 0
 
 
 def workspace_for(root: Path, provider: str, base_url: str) -> Workspace:

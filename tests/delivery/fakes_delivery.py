@@ -20,8 +20,10 @@ from newsletter.providers.base import (
     Refused,
     Sought,
     Suppressed,
+    Turn,
     Unknown,
     Verdict,
+    at_once,
 )
 from newsletter.store.database import Database
 
@@ -113,14 +115,15 @@ class Fake:
         del sought
         return None
 
-    def suppressions(self) -> Iterator[Suppressed]:
+    def suppressions(self, turn: Turn = at_once) -> Iterator[Suppressed]:
         """Nobody."""
+        del turn
         return iter(())
 
     def prepare(self, letter: Letter, messages: Sequence[Message], batch: str = "") -> Payload:
         """All that readers would get, hashed."""
         del batch
-        sha = hashlib.sha256(repr((letter.tag, letter.html, messages)).encode()).hexdigest()
+        sha = hashlib.sha256(repr((letter.tag, letter.html, [tuple(each) for each in messages])).encode()).hexdigest()
         return Payload(sha, tuple(message.person for message in messages), len(messages), 100 * len(messages))
 
     def submit(self, payload: Payload, key: str) -> Answer:

@@ -14,8 +14,9 @@ from newsletter.delivery import control, desk, freeze, start, summary, work
 from newsletter.delivery.start import Wish
 from newsletter.links import Links
 from newsletter.model import Edition, Field, Filter, Mailbox, Place, Slot, Template, Variant
+from newsletter.store.clock import stamp
 from newsletter.store.database import Database, open_database
-from newsletter.store.tables import person
+from newsletter.store.tables import person, person_event
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,6 +104,8 @@ def unsubscribe(database: Database, *numbers: int) -> None:
     """Let people leave, by their number in the ledger."""
     with database.write() as connection:
         connection.execute(update(person).where(person.c.id.in_(numbers)).values(status="unsubscribed"))
+        left = {"at": stamp(NOW), "what": "unsubscribed"}
+        connection.execute(insert(person_event), [{"person_id": number, **left} for number in numbers])
 
 
 @dataclass

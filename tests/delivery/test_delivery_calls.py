@@ -13,7 +13,7 @@ from delivery.fakes_delivery import Fake, Truth
 from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, begin, edition, people, unsubscribe, work_on
 from sqlalchemy import insert, select
 
-from newsletter.delivery import desk, freeze, rate, summary, work
+from newsletter.delivery import desk, freeze, invariants, ledger, rate, summary, work
 from newsletter.providers.base import Answer, Capabilities, Fault, NotSent, Payload, Refused, Sought, Unknown, Verdict
 from newsletter.store import clock as stored
 from newsletter.store.tables import batch, delivery, event
@@ -89,6 +89,15 @@ class Picky(Fake):
         return self.known.get(sought.batch)
 
 
+class Unwilling(Picky):
+    """Accepts every call, and names all of its members as refused."""
+
+    def submit(self, payload: Payload, key: str) -> Answer:
+        """Refuse one by one."""
+        del key
+        return Answer(refused=tuple(Verdict(person, "no") for person in payload.body))
+
+
 @pytest.fixture
 def truth() -> Truth:
     """What was accepted."""
@@ -131,7 +140,7 @@ def test_a_call_that_is_too_large_is_cut(ledger_db: Database, truth: Truth, cloc
     made = begin(ledger_db, picky, batch=20)
     work_on(ledger_db, made, picky, clock)
     assert truth.accepted == Counter(range(1, 21))
-    assert picky.sizes == [20, 10, 10, 5, 5, 5, 5]
+    assert sorted(picky.sizes) == [5, 5, 5, 5, 10, 10, 20]
     assert violations(ledger_db, made.id, truth.accepted) == []
 
 
@@ -179,14 +188,100 @@ def test_a_provider_that_refuses_everything_does_not_use_up_the_list(
     assert summary.exit_code(end) == 78
 
 
+def test_what_refuses_every_call_is_found_out_after_a_few(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """A thousand people in calls that are cut and cut: held after few of them, hardly anybody refused."""
+    people(ledger_db, 3000)
+    picky = Picky(truth, clock, most=0, batch_max=1000)
+    made = begin(ledger_db, picky, batch=1000)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.send.fault, "call after call" in end.send.why) == (Fault.CONFIG, True)
+    assert len(picky.sizes) <= 30
+    assert end.people["refused"] <= 5
+    assert end.people["open"] >= 2995
+    assert violations(ledger_db, made.id, truth.accepted, ended=False) == []
+
+
+def test_calls_that_are_cut_are_not_cut_for_ever(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Also where the calls never come down to one person."""
+    people(ledger_db, 300)
+    picky = Picky(truth, clock, script=[Refused("400", divisible=True)] * 100, batch_max=1000)
+    made = begin(ledger_db, picky, batch=10)
+    streaks = desk.Streaks()
+    job = desk.job(ledger_db, made.id, picky, LINKS, clock.tools())
+    for _ in range(29):
+        streaks.add_cut()
+    work.step(job, streaks)
+    with ledger_db.read() as connection:
+        held = ledger.get(connection, made.id)
+        cut = connection.execute(select(batch.c.id).where(batch.c.state == "split")).scalars().all()
+    assert (held.state, held.fault, len(cut)) == ("paused", Fault.CONFIG, 1)
+
+
+@pytest.mark.parametrize("bad", [1, 500, 501, 1000])
+def test_one_bad_address_among_a_thousand_holds_nothing(
+    ledger_db: Database, truth: Truth, clock: Clock, bad: int
+) -> None:
+    """It is alone after ten cuts, wherever it stands, and the others go."""
+    people(ledger_db, 1000)
+    picky = Picky(truth, clock, bad=(bad,), batch_max=1000)
+    made = begin(ledger_db, picky, batch=1000)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.send.state, end.people["refused"], end.people["accepted"]) == ("done", 1, 999)
+    assert 19 <= len(picky.sizes) <= 21
+
+
+def test_batches_go_in_their_order_until_one_is_cut(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Then its parts come first, and the others after them, in their order again."""
+    people(ledger_db, 16)
+    picky = Picky(truth, clock, bad=(6,))
+    seen: list[tuple[int, ...]] = []
+    whole = picky.submit
+
+    def submit(payload: Payload, key: str) -> Answer:
+        seen.append(payload.body)
+        return whole(payload, key)
+
+    picky.submit = submit  # type: ignore[method-assign]
+    made = begin(ledger_db, picky, batch=4)
+    work.walk(desk.job(ledger_db, made.id, picky, LINKS, clock.tools()), desk.Streaks())
+    assert seen == [(1, 2, 3, 4), (5, 6, 7, 8), (7, 8), (5, 6), (6,), (5,), (9, 10, 11, 12), (13, 14, 15, 16)]
+
+
 def test_answers_that_refuse_everybody_count_as_refusals(ledger_db: Database, truth: Truth, clock: Clock) -> None:
     """Also where each member is named in an acceptance."""
     people(ledger_db, 20)
-    script = [Answer(refused=(Verdict(2 * n + 1, "no"), Verdict(2 * n + 2, "no"))) for n in range(10)]
-    picky = Picky(truth, clock, script=script)
-    made = begin(ledger_db, picky, batch=2)
-    end = work_on(ledger_db, made, picky, clock)
+    unwilling = Unwilling(truth, clock)
+    made = begin(ledger_db, unwilling, batch=2)
+    end = work_on(ledger_db, made, unwilling, clock)
     assert (end.people["refused"], end.people["open"], end.send.fault) == (10, 10, Fault.CONFIG)
+
+
+def test_those_held_back_wait_for_the_operator(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """Whoever was accepted stays so, nobody is refused, the send is held; mended, the others get it."""
+    people(ledger_db, 8)
+    partly = Answer("ref", (Verdict(2, "no such mailbox"),), held_back=(Verdict(3, "not your sender"),))
+    picky = Picky(truth, clock, script=[partly])
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    people_now = {name: count for name, count in end.people.items() if count}
+    assert people_now == {"accepted": 2, "refused": 1, "open": 5}
+    assert (end.send.fault, end.send.why, summary.exit_code(end)) == (Fault.CONFIG, "not your sender", 78)
+    with ledger_db.read() as connection:
+        assert list(invariants.flaws(connection)) == []
+    truth.accepted.update((1, 4))
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.send.state, end.people["accepted"], end.people["refused"]) == ("done", 7, 1)
+    assert violations(ledger_db, made.id, truth.accepted) == []
+
+
+def test_whoever_is_held_back_in_doubt_stays_in_doubt(ledger_db: Database, truth: Truth, clock: Clock) -> None:
+    """An earlier try may have been accepted."""
+    people(ledger_db, 4)
+    partly = Answer("ref", held_back=(Verdict(3, "not your sender"),))
+    picky = Picky(truth, clock, script=[Unknown("time-out"), partly], idempotent=True)
+    made = begin(ledger_db, picky, batch=4)
+    end = work_on(ledger_db, made, picky, clock)
+    assert (end.people["in_doubt"], end.people["accepted"], end.batches) == (1, 3, {"accepted": 1})
 
 
 def test_doubt_is_never_cut(ledger_db: Database, truth: Truth, clock: Clock) -> None:
@@ -243,7 +338,7 @@ def test_an_account_without_a_limit_is_not_slowed(ledger_db: Database) -> None:
     """And no row is written for it."""
     assert slots(ledger_db, NOW, 3, None) == [0.0, 0.0, 0.0]
     with ledger_db.read() as connection:
-        assert not rate.limited(connection, "acc")
+        assert connection.execute(select(rates.c.account)).first() is None
 
 
 def test_a_limit_that_nobody_named_is_learned(ledger_db: Database, truth: Truth, clock: Clock) -> None:
@@ -257,7 +352,6 @@ def test_a_limit_that_nobody_named_is_learned(ledger_db: Database, truth: Truth,
             row = {"batch_id": which, "at": at, "from_state": "claimed", "to_state": "sending", "fence": 1}
             connection.execute(insert(event).values(**row))
         rate.slow_down(connection, "acc", NOW, 5)
-        assert rate.limited(connection, "acc")
     assert slots(ledger_db, NOW, 2, None) == [5.0, 5.125]
 
 
@@ -318,10 +412,8 @@ def test_the_providers_ids_are_kept_for_each_person(ledger_db: Database, truth: 
     made = begin(ledger_db, picky, batch=3)
     work_on(ledger_db, made, picky, clock)
     with ledger_db.read() as connection:
-        rows = connection.execute(select(delivery.c.person_id, delivery.c.provider_msg_id)).all()
-        ref = connection.execute(select(batch.c.provider_ref)).scalar_one()
-    assert {row[0]: row[1] for row in rows} == {1: "a", 2: "b", 3: None}
-    assert ref == "ref-1"
+        ids, ref = connection.execute(select(batch.c.provider_ids, batch.c.provider_ref)).one()
+    assert (json.loads(ids), ref) == ({"1": "a", "2": "b"}, "ref-1")
 
 
 def searchable(truth: Truth, clock: Clock, *script: Exception) -> Picky:
@@ -367,6 +459,33 @@ def test_a_search_that_fails_changes_nothing(ledger_db: Database, truth: Truth, 
     end = work_on(ledger_db, made, picky, clock)
     assert end.people["in_doubt"] == 4
     assert summary.exit_code(end) == 3
+
+
+@pytest.mark.parametrize("error", [Unknown("time-out"), NotSent("429", retry_after=5.0), Refused("400")])
+def test_a_search_that_fails_once_leaves_no_other_batch_unasked(
+    ledger_db: Database, truth: Truth, clock: Clock, error: Exception
+) -> None:
+    """What passes is asked once more after the others; a named time is waited for."""
+    people(ledger_db, 8)
+    picky = searchable(truth, clock, Unknown("time-out"), Unknown("time-out"))
+    made = begin(ledger_db, picky, batch=4)
+    work_on(ledger_db, made, picky, clock)
+    first, asked, whole = [error], [], picky.find
+
+    def find(sought: Sought) -> Answer | None:
+        asked.append(sought.batch)
+        if first:
+            raise first.pop()
+        picky.known[sought.batch] = Answer("<found@example.org>")
+        return whole(sought)
+
+    picky.find = find  # type: ignore[method-assign]
+    before = clock.at
+    end = work_on(ledger_db, made, picky, clock)
+    passes = not isinstance(error, Refused)
+    assert end.people["accepted"] == (8 if passes else 4)
+    assert (len(asked), len(set(asked))) == (3 if passes else 2, 2)
+    assert (clock.at - before >= dt.timedelta(seconds=5)) == isinstance(error, NotSent)
 
 
 def test_content_frozen_by_an_older_version_is_read() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from delivery.fakes_delivery import LIFETIME, Fake, Truth
 from delivery.helpers_delivery import NOW, Clock, begin, people, unsubscribe
 from sqlalchemy import select, update
 
-from newsletter.delivery import claims, control, ledger, summary
+from newsletter.delivery import claims, control, invariants, ledger, summary
 from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Answer, Fault, Verdict
 from newsletter.store import clock as times
@@ -154,8 +155,8 @@ def test_an_acceptance_writes_exceptions_only(ledger_db: Database, made: Send) -
     assert (row.state, row.provider_ref, row.owner) == ("accepted", "ref-1", None)
     assert outcomes(ledger_db, taken) == {1: None, 2: "refused"}
     with ledger_db.read() as connection:
-        given = connection.execute(select(delivery.c.provider_msg_id).where(delivery.c.person_id == 1)).scalar_one()
-    assert given == "id-1"
+        given = connection.execute(select(batch.c.provider_ids).where(batch.c.id == taken.held.batch)).scalar_one()
+    assert json.loads(given) == {"1": "id-1"}
 
 
 def test_a_refused_batch_is_refused(ledger_db: Database, made: Send) -> None:
@@ -329,6 +330,42 @@ def test_a_cancelled_send_with_a_batch_that_its_dead_left_is_unfinished(ledger_d
         control.cancel(connection, made.id, NOW)
         status = summary.status(connection, made.id)
     assert (status.people["open"], status.people["cancelled"], summary.exit_code(status)) == (2, 2, 3)
+
+
+def test_cancel_leaves_no_call_that_nobody_would_finish(ledger_db: Database, made: Send) -> None:
+    """What waits to be made again, and what the dead had in hand, is in doubt; `resume` leaves it there."""
+    waiting, orphan = claim(ledger_db, made), claim(ledger_db, made, owner="you")
+    for each in (waiting, orphan):
+        intend(ledger_db, each)
+    walk(ledger_db, ledger.unknown, waiting.held, NOW, "time-out", None)
+    with ledger_db.write() as connection:
+        assert control.cancel(connection, made.id, NOW, {"you"})
+        assert summary.status(connection, made.id).batches == {"in_doubt": 2}
+        assert control.resume(connection, made.id, NOW)
+        assert claims.take(connection, made.id, "they", NOW, LEASE) is None
+        assert not control.finish(connection, made.id, NOW)
+        assert summary.status(connection, made.id).batches == {"in_doubt": 2}
+        assert list(invariants.flaws(connection)) == []
+    arrows = {(each.held.batch, "sending", "in_doubt") for each in (waiting, orphan)}
+    with ledger_db.read() as connection:
+        rows = connection.execute(select(event.c.batch_id, event.c.from_state, event.c.to_state)).all()
+    assert arrows <= {tuple(row) for row in rows}
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("unknown", "in_doubt"), ("put_back", "cancelled")])
+def test_what_comes_back_after_a_cancel_is_closed_with_the_run(
+    ledger_db: Database, made: Send, outcome: str, expected: str
+) -> None:
+    """The call was under way when another process cancelled; its own process ends with the usual look."""
+    sent = claim(ledger_db, made)
+    intend(ledger_db, sent)
+    with ledger_db.write() as connection:
+        control.cancel(connection, made.id, NOW)
+        getattr(ledger, outcome)(connection, sent.held, NOW, "why", None)
+        control.finish(connection, made.id, NOW)
+    assert found(ledger_db, sent).state == expected
+    with ledger_db.read() as connection:
+        assert list(invariants.flaws(connection)) == []
 
 
 @pytest.mark.parametrize("word", ["pause", "cancel"])

@@ -110,7 +110,7 @@ def test_a_plan_weighs_what_is_sent(ledger_db: Database, outbox: Outbox) -> None
     writer = Writer(wanted.frozen, LINKS, 0, "plan")
     variant = wanted.frozen.variants[0]
     with ledger_db.read() as connection:
-        members = [each for part in start.audience(connection) for each in part]
+        members = [(who, to, json.loads(kept)) for part in start.audience(connection) for who, to, kept in part]
     messages, _ = writer.messages(variant, members)
     size = outbox.prepare(wanted.frozen.letter("", "x", NOW), messages).size
     assert abs(made_plan(ledger_db, outbox).bytes - size) < 0.02 * size
@@ -164,7 +164,7 @@ def test_a_person_cannot_take_a_reserved_name(ledger_db: Database) -> None:
 def test_an_address_that_cannot_stand_is_no_message(to: str) -> None:
     """An erased or broken address cannot be rendered."""
     frozen = freeze.of_edition(edition(), MASTHEAD)
-    messages, failed = Writer(frozen, LINKS, 7, "x").messages(frozen.variants[0], [(1, to, "{}")])
+    messages, failed = Writer(frozen, LINKS, 7, "x").messages(frozen.variants[0], [(1, to, {})])
     assert (messages, [each.person for each in failed]) == ([], [1])
 
 

@@ -29,8 +29,8 @@ GOOD: Mapping[str, httpx.Response] = {
 
 
 def found(**changes: httpx.Response | Exception) -> list[tuple[Problem, bool]]:
-    """What is missing; keys are ``page``, ``one`` and ``two``."""
-    names = {"page": PAGE, "one": f"{BASE}1.png", "two": f"{BASE}2.png"}
+    """What is missing; keys are ``page``, ``one``, ``two``, and ``proof`` for another place of the page."""
+    names = {"page": PAGE, "one": f"{BASE}1.png", "two": f"{BASE}2.png", "proof": f"{BASE}proof"}
     answers: dict[str, httpx.Response | Exception] = {**GOOD, **{names[key]: value for key, value in changes.items()}}
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -40,16 +40,21 @@ def found(**changes: httpx.Response | Exception) -> list[tuple[Problem, bool]]:
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
     with Fetcher(httpx.MockTransport(handle)) as fetch:
-        return list(
-            reach.missing(
-                links=LINKS,
-                instance="instance-1",
-                picture_base=BASE,
-                pictures=PICTURES,
-                fetch=fetch,
-                unreachable=Unreachable,
-            )
+        return missing(fetch)
+
+
+def missing(fetch: Fetcher) -> list[tuple[Problem, bool]]:
+    """What is missing for the pictures and the ledger of these tests."""
+    return list(
+        reach.missing(
+            links=LINKS,
+            instance="instance-1",
+            picture_base=BASE,
+            pictures=PICTURES,
+            fetch=fetch,
+            unreachable=Unreachable,
         )
+    )
 
 
 def test_nothing_is_missing_when_all_is_there() -> None:
@@ -61,6 +66,7 @@ def test_nothing_is_missing_when_all_is_there() -> None:
     ("changes", "words", "absent"),
     [
         ({"page": httpx.Response(404)}, "answers 404", True),
+        ({"page": httpx.Response(301, headers={"location": f"{BASE}page"})}, "leads to another address", True),
         ({"page": httpx.Response(500)}, "answers 500", True),
         ({"page": httpx.ConnectError("no")}, "public_url does not answer", True),
         ({"page": httpx.ConnectTimeout("no")}, "did not answer in time", True),
@@ -71,7 +77,7 @@ def test_nothing_is_missing_when_all_is_there() -> None:
         ({"one": httpx.Response(404)}, "1.png: it answers 404", True),
         ({"two": httpx.ReadTimeout("no")}, "2.png: no answer in time", True),
         ({"two": httpx.Response(200, content=b"other")}, "another picture", False),
-        ({"two": httpx.Response(302, headers={"location": f"{BASE}2.png"})}, "2.png", True),
+        ({"two": httpx.Response(302, headers={"location": f"{BASE}2.png"})}, "more than 3 times", True),
     ],
 )
 def test_what_is_not_there_or_wrong_is_named(
@@ -89,6 +95,31 @@ def test_pictures_behind_a_redirect_are_there() -> None:
     elsewhere = httpx.Response(301, headers={"location": f"{BASE}1.png"})
     assert len(found(two=elsewhere)) == 1  # the first picture's bytes are not the second's
     assert "another picture" in str(found(two=elsewhere)[0][0])
+
+
+def test_a_page_behind_a_redirect_is_of_no_use() -> None:
+    """Even the right one: nobody follows a redirect for a reader who leaves (RFC 8058 §3.1)."""
+    ((problem, absent),) = found(page=httpx.Response(308, headers={"location": f"{BASE}proof"}), proof=GOOD[PAGE])
+    assert "it answers 308, which leads to another address" in str(problem)
+    assert absent
+
+
+def test_a_server_that_cannot_be_reached_is_asked_once() -> None:
+    """Not once a picture, ten seconds each; its pictures are one problem, and other servers are asked all the same."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if request.url.host == "static.example.org":
+            message = "no"
+            raise httpx.ConnectTimeout(message)
+        return httpx.Response(200, json=PROOF)
+
+    with Fetcher(httpx.MockTransport(handle)) as fetch:
+        (only,) = missing(fetch)
+    assert asked == [PAGE, f"{BASE}1.png"]
+    assert only[1]
+    assert f"2 pictures of this issue are not where readers will look: {BASE}1.png, the first of them" in str(only[0])
 
 
 def test_a_server_with_another_secret_would_lose_those_who_leave() -> None:

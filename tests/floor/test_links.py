@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.links import Links, _signatures
+from newsletter.links import Links, _macs, _signatures
 
 LINKS = Links("https://x.org", b"a secret of some length")
 GOOD = LINKS.unsubscribe(7).rpartition("/")[2]
@@ -66,3 +67,18 @@ def test_a_proof_depends_on_secret_and_ledger_and_shows_neither() -> None:
     assert proof not in {LINKS.proof("3f2b"), Links("https://x.org", b"another secret of length").proof("3f2a")}
     assert "3f2a" not in proof.removeprefix("3f2a")
     assert LINKS.read(proof, "u") is None
+
+
+@given(st.binary(min_size=1, max_size=200), st.lists(st.text(st.characters(codec="utf-8")), max_size=3))
+def test_our_signatures_are_hmac_sha256(secret: bytes, texts: list[str]) -> None:
+    """Whatever the secret's length; RFC 2104 hashes one longer than a block first."""
+    assert _macs(secret, texts) == [hmac.digest(secret, text.encode(), "sha256") for text in texts]
+
+
+@given(st.lists(st.integers(0, 36**12 - 1), max_size=5), st.integers(0, 36**12 - 1))
+def test_many_links_are_those_of_each(people: list[int], send: int) -> None:
+    """A send makes them all together; they read back to the ids that they were made of."""
+    assert LINKS.unsubscribe_each(people) == [LINKS.unsubscribe(person) for person in people]
+    assert LINKS.view_each(send, people) == [LINKS.view(send, person) for person in people]
+    tokens = [link.rpartition("/")[2] for link in LINKS.view_each(send, people)]
+    assert [LINKS.read(token, "v") for token in tokens] == [(send, person) for person in people]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import datetime as dt
+import html
 import inspect
+import re
 import socket
 import ssl
+import threading
+import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -14,7 +22,7 @@ from providers.fakes_http import KEY
 from providers.scripted import close, reply, reset, scripted, silence
 
 from newsletter.config import Account
-from newsletter.providers import http
+from newsletter.providers import answers, http
 from newsletter.providers.base import NotSent, Provider, ProviderError, Refused, Unknown
 from newsletter.providers.mailgun import Mailgun
 from newsletter.providers.resend import Resend
@@ -25,14 +33,17 @@ if TYPE_CHECKING:
 PAGE = "<!DOCTYPE html><html><head><title>Blocked</title></head><body>Request blocked (WAF)</body></html>"
 
 
-def mailgun(url: str, timeout: int = 5) -> Provider:
-    """The provider at an address."""
-    return Mailgun(Account(url, timeout, None, "mg.example.org"), KEY)
+SECRET = "re_c4na/ry+0f==tests"
 
 
-def resend(url: str, timeout: int = 5) -> Provider:
+def mailgun(url: str, timeout: int = 5, key: str = KEY) -> Provider:
     """The provider at an address."""
-    return Resend(Account(url, timeout, None), KEY)
+    return Mailgun(Account(url, timeout, None, "mg.example.org"), key)
+
+
+def resend(url: str, timeout: int = 5, key: str = KEY) -> Provider:
+    """The provider at an address."""
+    return Resend(Account(url, timeout, None), key)
 
 
 BOTH = pytest.mark.parametrize("make", [mailgun, resend])
@@ -162,7 +173,6 @@ def test_a_server_without_tls_was_not_sent(make: Callable[[str], Provider]) -> N
         connection.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        import threading
 
         def answer() -> None:
             connection, _ = listener.accept()
@@ -176,6 +186,194 @@ def test_a_server_without_tls_was_not_sent(make: Callable[[str], Provider]) -> N
         thread.join(timeout=5)
     assert meaning(found) == (NotSent, None)
     assert ssl.OPENSSL_VERSION
+
+
+@BOTH
+@pytest.mark.parametrize("status", [200, 400, 429, 503])
+def test_an_answer_nested_too_deeply_is_one_without_words(make: Callable[[str], Provider], status: int) -> None:
+    """The status alone decides then, and nothing breaks."""
+    deep = "[" * 200_000
+    expected = {200: (Unknown, None), 400: (Refused, True), 429: (NotSent, None), 503: (Unknown, None)}
+    with scripted(reply(status, deep)) as server:
+        assert meaning(error(make(server.url))) == expected[status]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "named",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+        "Mon, 01 Jan 0001 00:00:00 +1400",
+        f"Wed, 25 Nov {'9' * 30} 10:00:00 GMT",
+        "Wed, 25 Nov 2026 10:00:00 +9999999999",
+        "999999999",
+    ],
+)
+def test_an_absurd_time_is_still_one(make: Callable[[str], Provider], named: str) -> None:
+    """Whatever a Retry-After holds, the seconds can be added to a date of today."""
+    with scripted(reply(429, {"message": "slow"}, retry_after=named)) as server:
+        found = error(make(server.url))
+    assert isinstance(found, NotSent)
+    assert found.retry_after is not None
+    assert dt.datetime.now(dt.UTC) + dt.timedelta(seconds=found.retry_after)
+
+
+@BOTH
+def test_what_breaks_over_an_answer_leaves_doubt(
+    make: Callable[[str], Provider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call was made: a mistake of ours in reading its answer must not stop the send without a record."""
+
+    def broken(_response: http.Response) -> str:
+        raise KeyError
+
+    monkeypatch.setattr(answers, "words", broken)
+    monkeypatch.setattr(answers, "data", broken)
+    with scripted(reply(200, {"id": "<1@mg>", "data": [{"id": "a"}, {"id": "b"}]})) as server:
+        found = error(make(server.url))
+    assert meaning(found) == (Unknown, None)
+    assert "that answer cannot be read" in found.reason
+
+
+@BOTH
+def test_foreign_words_stand_on_one_line(make: Callable[[str], Provider]) -> None:
+    """Half a surrogate cannot be written to the ledger, an escape sequence must not reach a terminal."""
+    said = '{"message": "a\\ud800b\\u001b[31mc\\nd", "name": "x"}'
+    with scripted(reply(400, said)) as server:
+        assert error(make(server.url)).reason.endswith("400: a b [31mc d")
+
+
+# -- secrets ------------------------------------------------------------------------------
+
+_BASE64 = base64.b64encode(f"api:{SECRET}".encode()).decode()
+ECHOES = [
+    SECRET,
+    SECRET.upper(),
+    SECRET.replace("/", "\\/"),
+    "".join(f"\\u{ord(char):04X}" for char in SECRET),
+    quote(SECRET, safe=""),
+    quote(quote(SECRET, safe=""), safe=""),
+    "".join(f"%{ord(char):02x}" for char in SECRET),
+    "".join(f"&#{ord(char)};" for char in SECRET),
+    _BASE64,
+    _BASE64.rstrip("="),
+    quote(_BASE64, safe=""),
+    base64.b64encode(SECRET.encode()).decode(),
+    base64.urlsafe_b64encode(f"bearer {SECRET}?>".encode()).decode(),
+]
+
+
+@BOTH
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_secret_is_masked_however_it_is_written(make: Callable[..., Provider], echo: str, encoding: str) -> None:
+    """Escaped for JSON, a URL or a page, in base64 with and without padding, in other case, in UTF-16."""
+    body = f'{{"message": "the key {echo} is wrong", "name": "x"}}'.encode(encoding)
+    head = f"HTTP/1.1 401 No\r\ncontent-length: {len(body)}\r\n\r\n"
+    with scripted(head.encode() + body) as server:
+        found = error(make(server.url, key=SECRET))
+    shown = html.unescape(unquote(unquote(found.reason))).replace("\\", "").lower()
+    assert re.search(r"the key \w{0,12}…\w{0,4}(=|%3D)* is wrong", found.reason)
+    for secret in (SECRET, _BASE64, base64.b64encode(SECRET.encode()).decode().rstrip("=")):
+        assert secret.lower() not in shown
+
+
+@BOTH
+def test_a_secret_in_a_header_is_masked(make: Callable[..., Provider]) -> None:
+    """A redirect's host stands in the reason."""
+    with scripted(reply(302, "", location=f"https://{KEY}.example.org/")) as server:
+        assert KEY.lower() not in error(make(server.url)).reason.lower()
+
+
+# -- this machine, and the clock ----------------------------------------------------------
+
+
+@BOTH
+def test_a_trial_stays_on_this_machine(make: Callable[[str], Provider], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names hears nothing of it."""
+    with scripted() as proxy, scripted(reply(401, "no")) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        assert meaning(error(make(server.url))) == (NotSent, 78)
+        assert proxy.requests == []
+
+
+def drip(connection: socket.socket) -> None:
+    """Send a byte of the head now and then, for ever."""
+    with contextlib.suppress(OSError):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+        for _ in range(600):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+
+def test_a_head_that_never_ends_is_broken_off() -> None:
+    """Each byte comes in time, and the whole call does not."""
+    with scripted(drip) as server:
+        calls = http.Http(server.url, timeout=5, headers={}, deadline=0.3)
+        with pytest.raises(Unknown, match=r"within 0\.3 s"):
+            calls.call(http.Request("GET", "/"))
+        calls.close()
+
+
+def test_a_body_that_is_taken_too_slowly_is_broken_off() -> None:
+    """The server reads a little now and then; the batch's lease would end before it had all."""
+    sent = threading.Event()
+
+    def sip() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            while connection.recv(1000) and not sent.wait(0.05):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=sip, daemon=True)
+        thread.start()
+        calls = http.Http(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=5, headers={}, deadline=0.3)
+        with pytest.raises(Unknown, match=r"within 0\.3 s"):
+            calls.call(http.Request("POST", "/", {}, [b"x" * 50_000_000]))
+        sent.set()
+        calls.close()
+        thread.join(timeout=5)
+
+
+def test_no_piece_leaves_after_the_end() -> None:
+    """Another process may have taken the batch over by then."""
+    left: list[bytes] = []
+
+    def late(request: httpx.Request) -> httpx.Response:
+        left.append(request.read())
+        return httpx.Response(200)
+
+    calls = http.Http("http://127.0.0.1:9", timeout=5, headers={}, deadline=0.0, transport=httpx.MockTransport(late))
+    with pytest.raises(Unknown):
+        calls.call(http.Request("POST", "/", {}, [b"x"]))
+    assert left == []
+
+
+def test_an_answer_that_comes_late_and_whole_counts() -> None:
+    """What was accepted was accepted."""
+    late = http.Http(
+        "http://127.0.0.1:9",
+        timeout=5,
+        headers={},
+        deadline=0.0,
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, content=iter([b"ta", b"ken"]))),
+    )
+    assert late.call(http.Request("GET", "/")).body == b"taken"
+
+
+def test_a_line_that_was_cut_is_no_harm_to_the_next_call() -> None:
+    """The same thread's next call connects anew."""
+    with scripted(drip, reply(200, "fine")) as server:
+        calls = http.Http(server.url, timeout=5, headers={}, deadline=0.3)
+        with pytest.raises(Unknown):
+            calls.call(http.Request("GET", "/"))
+        assert calls.call(http.Request("GET", "/")).body == b"fine"
+        calls.close()
 
 
 HTTPX: dict[type[Exception], type[ProviderError]] = {

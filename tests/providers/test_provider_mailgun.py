@@ -53,7 +53,7 @@ class TestMailgunContract(Contract):
 
 
 def test_one_form_for_everybody(kit: MailgunKit) -> None:
-    """The body stands once, with a variable for each place; everybody's values stand by their address."""
+    """The body stands once; places that say the same share a variable, and everybody's values stand by their address."""
     letter = dataclasses.replace(
         LETTER,
         sender=Mailbox("Tess Editör, Chief", "tess@example.org"),
@@ -72,8 +72,8 @@ def test_one_form_for_everybody(kit: MailgunKit) -> None:
     assert dict(fields) == {
         "from": "=?utf-8?q?Tess_Edit=C3=B6r=2C_Chief?= <tess@example.org>",
         "subject": "Hi %recipient.s0%",
-        "text": "Hello %recipient.s1%\n",
-        "html": "<p>Hello %recipient.s2%</p>",
+        "text": "Hello %recipient.s0%\n",
+        "html": "<p>Hello %recipient.s1%</p>",
         "o:tag": "2026-11-23-hello",
         "o:tracking": "no",
         "h:List-Unsubscribe": "<%recipient.u%>, <mailto:leave@example.org?subject=unsubscribe>",
@@ -90,15 +90,13 @@ def test_one_form_for_everybody(kit: MailgunKit) -> None:
                     "r": "1",
                     "u": "https://letters.example.org/u/1",
                     "s0": "Ana & Bo",
-                    "s1": "Ana & Bo",
-                    "s2": "Ana &amp; Bo",
+                    "s1": "Ana &amp; Bo",
                 },
                 "p2@example.com": {
                     "r": "2",
                     "u": "https://letters.example.org/u/2",
                     "s0": "“C”",
                     "s1": "“C”",
-                    "s2": "“C”",
                 },
             },
             ensure_ascii=False,
@@ -110,7 +108,7 @@ def test_one_form_for_everybody(kit: MailgunKit) -> None:
 def test_options_stay_within_sixteen_kilobytes(kit: MailgunKit) -> None:
     """However long everybody's links are, each header stands once."""
     provider = kit.provider
-    people = [dataclasses.replace(message(n), unsubscribe=f"https://example.org/u/{'x' * 500}{n}") for n in range(1000)]
+    people = [message(n)._replace(unsubscribe=f"https://example.org/u/{'x' * 500}{n}") for n in range(1000)]
     provider.submit(provider.prepare(LETTER, people), "key")
     fields = form(kit.fake.requests[0])
     options = [(name, value) for name, value in fields if name[:2] in {"o:", "h:", "v:", "t:"}]
@@ -159,14 +157,14 @@ def test_per_cent_signs_are_no_macros(kit: MailgunKit) -> None:
 
 def test_an_address_that_mailgun_misses_goes_alone(kit: MailgunKit) -> None:
     """With a plus in it Mailgun has been seen not to find the variables."""
-    plus = dataclasses.replace(message(2), to="ana+letters@example.com")
+    plus = message(2)._replace(to="ana+letters@example.com")
     made = kit.provider.prepare(LETTER, [message(1), plus])
     assert made.split == ((1,), (2,))
 
 
 def test_one_mailbox_once_in_a_call(kit: MailgunKit) -> None:
     """The second recipient with the same address is named and gets nothing."""
-    twice = dataclasses.replace(message(2), to="P1@example.com")
+    twice = message(2)._replace(to="P1@example.com")
     made = kit.provider.prepare(LETTER, [message(1), twice])
     assert ([each.person for each in made.failed], made.count) == ([2], 1)
 
@@ -234,6 +232,15 @@ def test_a_batch_is_found_by_its_events(kit: MailgunKit) -> None:
     urls = [str(request.url) for request in kit.fake.requests]
     assert urls[0].startswith("http://127.0.0.1:9/v3/mg.example.org/events?recipient=p1%40example.com&begin=1795")
     assert urls[1] == "http://127.0.0.1:9/v3/mg.example.org/events/NEXT?x=1"
+
+
+def test_a_batch_is_looked_for_from_before_its_call(kit: MailgunKit) -> None:
+    """Mailgun's clock may be minutes behind ours, and a fraction of a second is never rounded up."""
+    kit.fake.script.append(httpx.Response(200, json={"items": [], "paging": {}}))
+    since = LETTER.date.replace(microsecond=999_999)
+    kit.provider.find(Sought("abc-7", since, ("p1@example.com",)))
+    begin = int(kit.fake.requests[0].url.params["begin"])
+    assert 5 * 60 <= LETTER.date.timestamp() - begin <= 3600
 
 
 def test_what_is_not_found_proves_nothing(kit: MailgunKit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pytest
 from providers.contract import LETTER, Contract, message
 from providers.fakes_http import KEY, FakeResend, resend
 
+from newsletter.config import Account
 from newsletter.model import Mailbox
 from newsletter.providers import resend as module
 from newsletter.providers.base import NotSent, Refused, Unknown
@@ -103,7 +105,7 @@ def test_a_message_for_each_with_one_recipient(kit: ResendKit) -> None:
 def test_nothing_is_announced_as_one_click_but_https(kit: ResendKit) -> None:
     """RFC 8058 §3.1."""
     provider = kit.provider
-    link = dataclasses.replace(message(1), unsubscribe="http://localhost:8025/u/1")
+    link = message(1)._replace(unsubscribe="http://localhost:8025/u/1")
     provider.submit(provider.prepare(LETTER, [link]), "key-1")
     headers = json.loads(kit.fake.requests[0].content)[0]["headers"]
     assert "List-Unsubscribe-Post" not in headers
@@ -206,6 +208,18 @@ def test_a_sender_that_may_not_send_refuses_nobody(kit: ResendKit) -> None:
     assert caught.value.fault == 78
 
 
+def test_a_sender_that_may_write_to_its_own_address_only_refuses_nobody(kit: ResendKit) -> None:
+    """One message was accepted, one address is wrong, and the others are held back for the operator."""
+    said = "You can only send testing emails to your own email address (tess@example.org)."
+    errors = [{"index": 3, "message": said}, {"index": 1, "message": "Invalid `to`"}, {"index": 2, "message": said}]
+    kit.fake.script.append(httpx.Response(200, json={"data": [{"id": "a"}], "errors": errors}))
+    answer = submit(kit, 1, 2, 3, 4)
+    assert answer.ids == ((1, "a"),)
+    assert [each.person for each in answer.refused] == [2]
+    assert [each.person for each in answer.held_back] == [3, 4]
+    assert "refuses the sender: You can only" in answer.held_back[0].reason
+
+
 def test_a_key_used_with_another_body_is_doubt_for_good(kit: ResendKit) -> None:
     """What was accepted then nobody knows; the same call would only be refused again."""
     submit(kit, 1)
@@ -237,6 +251,15 @@ def test_a_whole_call_that_is_not_valid_can_be_cut(kit: ResendKit) -> None:
     with pytest.raises(Refused) as caught:
         submit(kit, 1, 2)
     assert caught.value.divisible
+
+
+def test_a_key_s_team_is_told_by_a_fingerprint(kit: ResendKit) -> None:
+    """The same for the same API key, in any process; another for another; and it tells nothing of either."""
+    ring = kit.provider.capabilities.keyring
+    other = module.Resend(Account("http://127.0.0.1:9", 5, None), f"{KEY}x").capabilities.keyring
+    assert ring == kit.provider.capabilities.keyring != other
+    assert re.fullmatch("[0-9a-f]{8}", ring)
+    assert module.capabilities().keyring == ""
 
 
 def test_suppressions_page_by_page(kit: ResendKit) -> None:

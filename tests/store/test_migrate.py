@@ -25,6 +25,8 @@ from newsletter.store.tables import erased, meta, metadata, person
 if TYPE_CHECKING:
     from pathlib import Path
 
+BEFORE = migrate.HEAD
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -40,7 +42,7 @@ def _run(path: Path, *statements: str) -> list[tuple[object, ...]]:
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
     """Every table and index as SQL, without regard to space and to the order of constraints."""
     rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
-    return {name: " ".join(sorted(re.split(r"\s*,?\s*\n\s*", sql.strip()))) for name, sql in rows}
+    return {name: " ".join(sorted(re.split(r"\s*,?\s*\n\s*|, (?=[a-z_]+ [A-Z])", sql.strip()))) for name, sql in rows}
 
 
 def test_the_migrations_make_the_tables(path: Path) -> None:
@@ -162,22 +164,22 @@ def older(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "migrations"
     (folder / "versions").mkdir(parents=True)
     (folder / "env.py").write_text((migrate.MIGRATIONS / "env.py").read_text())
-    (folder / "versions" / "m0001.py").write_text(
-        'from alembic import op\nrevision = "0001"\ndown_revision = None\ndef upgrade() -> None: pass\n'
-    )
-    (folder / "versions" / "m0002.py").write_text(
-        'from alembic import op\nrevision = "0002"\ndown_revision = "0001"\ndef upgrade() -> None: pass\n'
-    )
-    (folder / "versions" / "m0003.py").write_text(
-        'from alembic import op\nrevision = "0003"\ndown_revision = "0002"\n'
+    before: str | None = None
+    for revision in migrate.REVISIONS:
+        (folder / "versions" / f"m{revision}.py").write_text(
+            f"from alembic import op\nrevision = {revision!r}\ndown_revision = {before!r}\ndef upgrade() -> None: pass\n"
+        )
+        before = revision
+    (folder / "versions" / "mlater.py").write_text(
+        f'from alembic import op\nrevision = "later"\ndown_revision = {before!r}\n'
         'def upgrade() -> None:\n    op.execute("CREATE TABLE later (a)")\n    op.execute(op.get_context().opts["then"])\n'
     )
     open_database(path).close()
     env = folder / "env.py"
     env.write_text(env.read_text().replace("connection=", 'then="SELECT 1", connection='))
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    monkeypatch.setattr(migrate, "REVISIONS", ("0001", "0002", "0003"))
-    monkeypatch.setattr(migrate, "HEAD", "0003")
+    monkeypatch.setattr(migrate, "REVISIONS", (*migrate.REVISIONS, "later"))
+    monkeypatch.setattr(migrate, "HEAD", "later")
     return path
 
 
@@ -188,12 +190,12 @@ def test_an_older_database_is_copied_before_it_is_migrated(older: Path) -> None:
     with database.read() as connection:
         assert connection.execute(select(meta.c.value).where(meta.c.key == "kept")).scalar() == "yes"
     database.close()
-    assert _run(older, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert _run(older, "SELECT version_num FROM alembic_version") == [("later",)]
     (copy,) = older.parent.glob("*.bak")
-    assert re.fullmatch(r"newsletter\.db\.0002-\d{8}T\d{6}Z\.bak", copy.name)
+    assert re.fullmatch(rf"newsletter\.db\.{BEFORE}-\d{{8}}T\d{{6}}Z\.bak", copy.name)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert _run(copy, "SELECT version_num FROM alembic_version", "SELECT value FROM meta WHERE key = 'kept'") == [
-        ("0002",),
+        (BEFORE,),
         ("yes",),
     ]
     assert _run(copy, "PRAGMA integrity_check") == [("ok",)]
@@ -207,7 +209,7 @@ def test_a_migration_that_fails_changes_nothing(older: Path) -> None:
     with pytest.raises(Exception, match="nonsense"):
         open_database(older)
     assert _run(older, "SELECT name FROM sqlite_master WHERE name = 'later'") == []
-    assert _run(older, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _run(older, "SELECT version_num FROM alembic_version") == [(BEFORE,)]
     env.write_text(sound)
     open_database(older).close()
     assert _run(older, "SELECT name FROM sqlite_master WHERE name = 'later'") == [("later",)]
@@ -228,3 +230,21 @@ def test_the_first_schema_is_brought_up_to_date_with_its_people(path: Path) -> N
     (copy,) = path.parent.glob("newsletter.db.0001-*.bak")
     assert _run(copy, "SELECT key FROM person") == [("ada@example.org",)]
     assert _run(copy, "SELECT name FROM sqlite_master WHERE name = 'erased'") == []
+
+
+def test_ids_of_messages_move_to_their_batch(path: Path) -> None:
+    """A receipt from before still finds them."""
+    made_by_version(path, "0002")
+    _run(
+        path,
+        "INSERT INTO person VALUES (1, 'a@example.org', 'a@example.org', '{}', 'active', 'x', '', '', 'x', 'x')",
+        "INSERT INTO content VALUES ('c', x'00')",
+        "INSERT INTO send (id, issue_id, realm, kind, slug, content_sha, audience_sha, plan_id, recipients, provider,"
+        " account, state, created_at, by) VALUES (1, 'i', 'real', 'issue', 's', 'c', 'a', 'p', 1, 'resend', 'a', 'done',"
+        " 'x', 'me')",
+        "INSERT INTO batch (id, send_id, seq, n) VALUES (5, 1, 0, 1), (6, 1, 1, 0)",
+        "INSERT INTO delivery (send_id, person_id, batch_id, address, fields, provider_msg_id)"
+        " VALUES (1, 1, 5, 'a@example.org', '{}', 'id-1')",
+    )
+    open_database(path).close()
+    assert _run(path, "SELECT id, provider_ids FROM batch ORDER BY id") == [(5, '{"1":"id-1"}'), (6, None)]

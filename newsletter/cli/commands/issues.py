@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli import building, output, wiring
+from newsletter.cli import approving, building, output, sending, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import BadInput, Blocked, Problem
 from newsletter.files import display
 from newsletter.model import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from newsletter.config import Config
+    from newsletter.delivery.approval import Standing
+    from newsletter.model import Edition
 
 
 @command()
@@ -113,27 +115,61 @@ def check(call: Call, issues: tuple[str, ...], form: str, *, strict: bool) -> in
       newsletter check --strict --format json
     """
     config = call.config()
-    reports: list[tuple[str, tuple[Finding, ...]]] = []
+    reports: list[tuple[str, tuple[Finding, ...], Standing | None]] = []
     unreadable: list[Problem] = []
     for name in issues or (None,):
         try:
-            reports.append(_checked(config, name))
+            reports.append(_checked(config, name, unreadable))
         except BadInput as error:
             unreadable += error.problems
-    blocking = sum(1 for _, found in reports for each in found if strict or each.severity is Severity.ERROR)
+    blocking = sum(1 for _, found, _ in reports for each in found if strict or each.severity is Severity.ERROR)
+    lacking = sending.lacking(config)
     if call.json or form == "json":
-        output.emit([_as_json(slug, found, strict=strict) for slug, found in reports])
+        output.emit(
+            [
+                _as_json(slug, found, strict=strict)
+                | {"approval": approving.data(config, approval) if approval else {"state": "broken"}}
+                | {"lacks": {name: problem.message for name, problem in lacking.items()}}
+                for slug, found, approval in reports
+            ]
+        )
     else:
-        for slug, found in reports:
+        for slug, found, approval in reports:
             print_findings(slug, found)
+            if approval and (words := approving.sentence(config, approval)):
+                output.say(f"{slug}: approval: {words}.")
+        if lacking:
+            output.note("\n".join(["A send would be refused for now:", *map(str, lacking.values())]))
     if unreadable:
         raise BadInput(unreadable)
     return 1 if blocking else 0
 
 
-def _checked(config: Config, name: str | None) -> tuple[str, tuple[Finding, ...]]:
-    made = wiring.edition(config, wiring.issue_folder(config, name))
-    return made.slug, wiring.findings(config, made)
+def _checked(
+    config: Config, name: str | None, unreadable: list[Problem]
+) -> tuple[str, tuple[Finding, ...], Standing | None]:
+    """One issue's findings and its approval, ``None`` for one that cannot be read."""
+    folder = wiring.issue_folder(config, name)
+    made = wiring.edition(config, folder)
+    found = (*wiring.findings(config, made), *_unpublishable(config, folder, made))
+    try:
+        return made.slug, found, approving.standing(config, folder, made, whenever=True)
+    except BadInput as error:
+        unreadable += error.problems
+        return made.slug, found, None
+
+
+def _unpublishable(config: Config, folder: Path, made: Edition) -> Iterator[Finding]:
+    """What `publish` would refuse, where it has to be run: for hosted pictures, or because it was before."""
+    hosted = config.real and bool(made.pictures)
+    if not (hosted or config.assets_url or (config.root / config.public).is_dir()):
+        return
+    try:
+        wiring.pages(config, [folder], ())
+    except BadInput as error:
+        for problem in error.problems:
+            message = f"`newsletter publish` would refuse this issue: {problem.message}"
+            yield Finding("publish", Severity.WARNING, problem.place or made.where(""), message, problem.hint)
 
 
 def _as_json(slug: str, found: Sequence[Finding], *, strict: bool) -> dict[str, Any]:

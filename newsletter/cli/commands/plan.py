@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli import output, sending, telling, wiring
+from newsletter.cli import approving, output, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.model import Severity
 
@@ -24,20 +24,35 @@ def plan(call: Call, issue: str | None) -> None:
     """
     config = call.config()
     provider = wiring.provider(config)
-    edition = wiring.edition(config, wiring.issue_folder(config, issue), keep=False)
+    folder = wiring.issue_folder(config, issue)
+    edition = wiring.edition(config, folder, keep=False)
+    approval = approving.standing(config, folder, edition, whenever=True)
     with sending.opened(config) as database:
         made = sending.plan(config, database, provider, edition)
         errors = sum(f.severity is Severity.ERROR for f in wiring.findings(config, edition, database))
         before = sending.find_edition(config, database, edition)
+    lacking = sending.lacking(config)
     if call.json:
         state = before.state if before else None
-        output.emit(made.data() | {"errors": errors, "already": state})
+        lacks = {name: problem.message for name, problem in lacking.items()}
+        about = {"errors": errors, "lacks": lacks, "already": state, "approval": approving.data(config, approval)}
+        output.emit(made.data() | about)
         return
     telling.show_plan(made)
+    if lacking:
+        output.say(f"  lacks       {', '.join(lacking)}")
+    if words := approving.sentence(config, approval):
+        output.say(f"  approval    {words}")
     if before:
         output.note(f"\nThis issue has a send already ({before.state}): newsletter status {made.slug}")
+    elif lacking:
+        hints = "\n".join(f"    {problem.hint}" for problem in lacking.values())
+        output.note(f"\nThis send would be refused.\nNext:\n{hints}")
     elif errors:
-        output.note(f"\n{errors} findings would block this send: newsletter check {made.slug}")
+        found = "1 finding" if errors == 1 else f"{errors} findings"
+        output.note(f"\n{found} would block this send: newsletter check {made.slug}")
+    elif approving.holds(config, approval):
+        output.note(f"\nThis send needs an approval: newsletter approve {made.slug}")
     elif not made.recipients:
         output.note("\nThere is nobody to send to: newsletter subscribers import people.csv")
     else:

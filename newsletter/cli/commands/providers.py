@@ -104,7 +104,7 @@ def _show_one(config: Config | None, can: Capabilities) -> None:
 
 def _data(config: Config | None, can: Capabilities) -> dict[str, Any]:
     """For ``--json``: the capabilities as they are, and what the configuration says."""
-    plain: dict[str, Any] = {name: getattr(can, name) for name in can.__slots__}
+    plain: dict[str, Any] = {name: getattr(can, name) for name in can.__slots__ if name != "keyring"}
     plain["key_lifetime"] = can.key_lifetime.total_seconds() if can.key_lifetime else None
     account = _account(config, can.name)
     return plain | {

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output, recording, sending, telling, wiring
+from newsletter.cli import approving, output, recording, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import Blocked, WrongUsage
-from newsletter.model import Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +46,8 @@ def send(call: Call, issue: str | None, plan_id: str | None, record: Path | None
             raise _nobody()
         errand = sending.Errand(call, config, database, recorded, edition)
         made = sending.find_edition(config, database, edition)
+        if made is None or (again and made.state in {"done", "cancelled"}):
+            approving.before_send(config, folder, edition)  # asks nobody elsewhere, so it comes first
         if made is None or made.state != "done" or again:
             sending.fit(config, database, folder, edition.pictures)
         if made is None or (again and made.state in {"done", "cancelled"}):
@@ -67,11 +68,7 @@ def _begin(errand: Errand, before: Send | None, plan_id: str | None, *, ask: boo
     from newsletter.store.clock import utcnow
 
     config, edition = errand.config, errand.edition
-    found = wiring.findings(config, edition, errand.database)
-    errors = [each for each in found if each.severity is Severity.ERROR]
-    if errors:
-        lines = [f"{each.place}: {each.message} [{each.rule}]" for each in errors]
-        raise Blocked("\n".join([f"{edition.slug} may not be sent yet:", *lines]), hint="See `newsletter check`.")
+    sending.refuse_findings(edition.slug, wiring.findings(config, edition, errand.database))
     plan = sending.plan(config, errand.database, errand.provider, edition)
     if not errand.call.json:
         telling.show_plan(plan)
@@ -117,6 +114,7 @@ def _go_on(errand: Errand, made: Send) -> int:
         message = f"{made.slug} {state}"
         raise Blocked(message, hint=f"To go on: newsletter resume {made.slug}")
     sending.refuse_changed(errand.database, made, of_edition(errand.edition, errand.config))
+    made = sending.bound(errand.database, made, errand.provider)
     if made.state == "paused":
         with errand.database.write() as connection:
             control.take_up(connection, made.id, utcnow())

@@ -68,16 +68,21 @@ def pause(call: Call, issue: str | None) -> None:
 def cancel(call: Call, issue: str | None) -> None:
     """Stop a send: whoever was not mailed yet is not; `resume` takes it up again.
 
+    What may have been accepted without an answer is in doubt from then on, and is not sent again.
+
     \b
     Example:
       newsletter cancel 2026-11-20-the-tide-tables
     """
-    from newsletter.delivery import control
+    from newsletter.delivery import claims, control, owners
     from newsletter.store.clock import utcnow
 
     with _found(call.config(), issue) as (database, made):
+        with database.read() as connection:
+            named = claims.owners_in_hand(connection, made.id)
+        dead = owners.dead(database.path.parent / "locks", named)
         with database.write() as connection:
-            stopped = control.cancel(connection, made.id, utcnow())
+            stopped = control.cancel(connection, made.id, utcnow(), dead)
         if not stopped:
             message = f"{made.slug} cannot be cancelled: it is {made.state}"
             raise Blocked(message)
@@ -112,13 +117,14 @@ def resume(call: Call, issue: str | None, record: Path | None, *, frozen: bool, 
         if not frozen:
             edition = wiring.edition(config, wiring.issue_folder(config, issue))
             sending.refuse_changed(database, made, of_edition(edition, config))
+        now = sending.bound(database, made, provider)
         with database.read() as connection:
             people = summary.status(connection, made.id).people
         if not yes:
             output.confirm_number(people["open"] + people["cancelled"], "remaining recipients")
         with database.write() as connection:
             control.resume(connection, made.id, utcnow())
-        return sending.carry_out(call, config, database, made, provider)
+        return sending.carry_out(call, config, database, now, provider)
 
 
 @contextlib.contextmanager

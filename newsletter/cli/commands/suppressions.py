@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import click
 
 from newsletter.cli import audience, output, wiring
@@ -58,7 +60,7 @@ def pull(call: Call, *, dry_run: bool) -> None:
     """Take over whom the provider does not mail any more.
 
     Who is not on the list yet comes onto it with that status; a graver status stays, and nobody is
-    ever made active.
+    ever made active. A send that runs meanwhile and this keep the account's rate together.
 
     \b
     Examples:
@@ -66,7 +68,9 @@ def pull(call: Call, *, dry_run: bool) -> None:
       newsletter suppressions pull --json
     """
     from newsletter.audience import suppressing as applying
-    from newsletter.cli import suppressing
+    from newsletter.cli import suppressing, telling
+    from newsletter.cli.asking import Patient
+    from newsletter.delivery import desk
 
     provider = wiring.provider(call.config())
     name = provider.capabilities.name
@@ -74,8 +78,9 @@ def pull(call: Call, *, dry_run: bool) -> None:
         if not provider.capabilities.suppressions:
             hint = "Bring a list of your own: newsletter subscribers import FILE --suppress unsubscribed"
             raise Blocked(f"the provider “{name}” keeps no list of whom it does not mail", hint=hint)
-        told = suppressing.told(provider)
+        tools = desk.tools(threading.Event(), telling.retries(call, name))
         with audience.opened(call) as database:
+            told = suppressing.told(provider, Patient(database, provider, tools))
             done = applying.pull(database, told, name, apply=not dry_run, secret=audience.secret(call))
     finally:
         provider.close()

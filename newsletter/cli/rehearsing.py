@@ -1,0 +1,313 @@
+"""What `newsletter rehearse` puts together: a copy of the ledger, a hostile provider, a clock that waits for nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import secrets
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from newsletter.cli import output, sending
+from newsletter.errors import Blocked, WrongUsage
+from newsletter.files import display, make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from newsletter.config import Config
+    from newsletter.delivery.ledger import Send
+    from newsletter.delivery.rehearsal import Played
+    from newsletter.links import Links
+    from newsletter.model import Edition
+    from newsletter.providers.base import Capabilities
+    from newsletter.providers.hostile.fates import Plan
+    from newsletter.providers.hostile.truth import Truth
+    from newsletter.store.database import Database
+
+FOLDER = "rehearsals"
+LEDGER = "ledger.db"
+"""Not the database's own name: whatever looks for a person's traces finds it as a file like any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What a rehearsal is to be: like whom, with what going wrong, and how often the process dies."""
+
+    like: str
+    faults: str
+    plan: Plan
+    kills: int
+
+    def line(self, slug: str) -> str:
+        """The command that replays it."""
+        with_faults = f"--seed {self.plan.seed} --faults {self.faults} --kills {self.kills}"
+        return f"newsletter rehearse {slug} --like {self.like} {with_faults}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of it."""
+
+    cast: Cast
+    played: Played
+    can: Capabilities
+    calls: int
+    again: int
+    mishaps: dict[str, int]
+    duplicates: int
+    kept: Path | None
+
+    @property
+    def lost(self) -> int:
+        """People who are called accepted and got nothing."""
+        return sum(each.invariant == "accepted is true" for each in self.played.violations)
+
+    @property
+    def at_rate(self) -> float | None:
+        """Seconds that the calls take as fast as the provider allows."""
+        return self.calls / self.can.per_second if self.can.per_second else None
+
+    def data(self) -> dict[str, Any]:
+        """For ``--json``."""
+        played, status = self.played, self.played.status
+        about = status.data()
+        return {
+            **{key: about[key] for key in ("issue", "slug", "provider", "state", "recipients", "people", "batches")},
+            "seed": self.cast.plan.seed,
+            "faults": self.cast.faults,
+            "replay": self.cast.line(status.send.slug),
+            "calls": self.calls,
+            "retries": self.again,
+            "mishaps": self.mishaps,
+            "runs": played.runs,
+            "deaths": played.deaths,
+            "unsubscribed": len(played.left),
+            "duplicates": self.duplicates,
+            "lost": self.lost,
+            "in_doubt": [{"reason": reason, "people": count} for reason, count in played.doubts],
+            "seconds": round(played.seconds, 1),
+            "seconds_at_rate": None if self.at_rate is None else round(self.at_rate, 1),
+            "violations": [each._asdict() for each in played.violations],
+            "ledger": [row._asdict() for row in played.batches],
+            "kept": str(self.kept) if self.kept else None,
+        }
+
+
+def cast(like: str, faults: str, seed: int | None, kills: int) -> Cast:
+    """What was asked for; ``WrongUsage`` for a fault that there is not."""
+    return Cast(like, faults, plan(faults, seed), kills)
+
+
+def plan(faults: str, seed: int | None) -> Plan:
+    """What goes wrong; without a seed, one that is drawn now."""
+    from newsletter.providers.hostile import fates
+    from newsletter.providers.hostile.mishaps import NAMED
+    from newsletter.yamlread import suggestion
+
+    try:
+        return fates.plan(faults, secrets.randbelow(1_000_000) if seed is None else seed)
+    except fates.Unknown as error:
+        message = f"there is no fault “{error}”"
+        nearest = suggestion(str(error), (*fates.LEVELS, *NAMED))
+        hint = f"{nearest} It is one of {', '.join(fates.LEVELS)}, or of these, between commas: {', '.join(NAMED)}"
+        raise WrongUsage(message, hint=hint.strip()) from None
+
+
+# -- the place ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def place(config: Config, *, keep: bool) -> Iterator[Path]:
+    """A folder for one rehearsal, gone afterwards; those that killed rehearsals left go first."""
+    from newsletter.delivery import owners
+
+    home = config.state / FOLDER
+    make_folder(home, mode=0o700)
+    for name in owners.dead(home, [path.name for path in home.iterdir() if path.is_dir()]):
+        _remove(home, name)
+    name = secrets.token_hex(6)
+    with owners.alive(home, name):
+        make_folder(home / name, mode=0o700)
+        try:
+            yield home / name
+        finally:
+            if not keep:
+                shutil.rmtree(home / name, ignore_errors=True)
+    if keep:
+        (home / f"{name}.lock").unlink(missing_ok=True)  # without its lock nobody takes it for a dead one's
+    else:
+        _remove(home, name)
+    with contextlib.suppress(OSError):
+        home.rmdir()
+
+
+def _remove(home: Path, name: str) -> None:
+    shutil.rmtree(home / name, ignore_errors=True)
+    if not (home / name).exists():
+        (home / f"{name}.lock").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def copied(config: Config, folder: Path) -> Iterator[Database]:
+    """The ledger as it is now, copied; the real one is only read."""
+    if not config.database.exists():
+        raise nobody()
+    from newsletter.store import backup
+    from newsletter.store.database import open_database
+
+    backup.copy(config.database, folder / LEDGER)
+    database = open_database(folder / LEDGER)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def nobody() -> Blocked:
+    """There is no audience."""
+    return Blocked("there is nobody to send to", hint="Import people with `newsletter subscribers import people.csv`.")
+
+
+# -- the play -------------------------------------------------------------------------
+
+
+def rehearse(config: Config, database: Database, edition: Edition, cast: Cast, kept: Path | None) -> Report:
+    """Make the send on the copy, and play it until it rests."""
+    from newsletter.audience import people
+    from newsletter.delivery import rehearsal
+    from newsletter.delivery.mortal import Clock
+    from newsletter.providers.hostile import likes, mishaps
+    from newsletter.providers.hostile.provider import Hostile, World
+    from newsletter.providers.hostile.truth import Truth
+    from newsletter.store.clock import utcnow
+
+    can, like = likes.like(cast.like, config)
+    plan = cast.plan.only(mishaps.fitting(can))
+    clock, truth = Clock(utcnow()), Truth()
+    leave = partial(_leave, people.unsubscribe_by_id)
+    turmoil = rehearsal.Turmoil(database, 0, clock, plan.chance, leave)
+    hostile = Hostile(truth, plan, can, World(clock.now, clock.wait, turmoil.passing), like)
+    made = _create(config, database, hostile, edition, clock.now())
+    turmoil.send_id = made.id
+    with _bar(database, made) as watch:
+        piece = rehearsal.Piece(
+            provider=hostile,
+            links=_links(config, database),
+            accepted=truth.accepted,
+            calm=hostile.calm,
+            kills=cast.kills,
+            watch=watch,
+        )
+        try:
+            played = rehearsal.play(turmoil, piece)
+        finally:
+            turmoil.fuse.burn()  # after Ctrl-C a thread may still be at work
+    return _report(cast, played, can, truth, kept)
+
+
+def _leave(unsubscribe: Callable[..., object], connection: object, person: int, now: dt.datetime) -> None:
+    unsubscribe(connection, person, reason="rehearsal", now=now)
+
+
+def _create(config: Config, database: Database, hostile: Any, edition: Edition, now: dt.datetime) -> Send:
+    """The send, anew whatever the ledger knows of this issue."""
+    from newsletter.delivery import ledger, start
+
+    with database.read() as connection:
+        before = ledger.latest(connection, edition.issue_id, "outbox")
+    wish = sending.wish(config, hostile, edition, "again" if before else "issue")
+    return start.create(database, wish, now, after=before.id if before else None)
+
+
+def _links(config: Config, database: Database) -> Links:
+    """Links as long as the real ones; a rehearsal can do without the secret that makes them true."""
+    from newsletter.config import secret
+    from newsletter.links import Links
+
+    return Links(config.link_base, (secret(config.root) or f"outbox:{database.instance()}").encode())
+
+
+@contextlib.contextmanager
+def _bar(database: Database, made: Send) -> Iterator[Callable[[], None]]:
+    from newsletter.delivery import summary
+
+    done = 0
+    with output.progress(made.recipients, "Rehearsing", unit="mails") as advance:
+
+        def watch() -> None:
+            nonlocal done
+            with database.read() as connection:
+                now = summary.settled(connection, made.id)
+            if now > done:
+                advance(now - done)
+                done = now
+
+        yield watch
+
+
+def _report(cast: Cast, played: Played, can: Capabilities, truth: Truth, kept: Path | None) -> Report:
+    calls = truth.calls()
+    return Report(
+        cast=cast,
+        played=played,
+        can=can,
+        calls=len(calls),
+        again=sum(call.attempt > 1 for call in calls),
+        mishaps=dict(Counter(call.mishap for call in calls if call.mishap).most_common()),
+        duplicates=sum(count - 1 for count in truth.accepted().values() if count > 1),
+        kept=kept,
+    )
+
+
+# -- in words -------------------------------------------------------------------------
+
+_ROWS = 12
+"""Batches that a person is shown; all of them stand in --json."""
+
+_SHOWN = 5
+
+
+def tell(report: Report) -> None:
+    """What came of it, for a person."""
+    from newsletter.cli import telling
+    from newsletter.delivery import checker
+
+    played, status = report.played, report.played.status
+    output.say(f"{output.style(status.send.slug, bold=True)}  rehearsed like {report.cast.like}")
+    for outcome, count in status.people.items():
+        if count:
+            output.say(f"  {outcome.replace('_', ' '):<12}{count:>10,}")
+        if outcome == "in_doubt":
+            for reason, part in played.doubts[:_SHOWN]:
+                output.say(f"  {'':<22}  {part:,}: {reason}")
+    output.say(f"  {'duplicates':<12}{report.duplicates:>10,}")
+    output.say(f"  {'lost':<12}{report.lost:>10,}")
+    output.say(f"  calls       {report.calls:>10,}  {report.again:,} of them made again")
+    for name, count in report.mishaps.items():
+        output.say(f"  went wrong  {count:>10,}  {name}")
+    output.say(f"  runs        {played.runs:>10,}  {played.deaths:,} of them killed")
+    if played.left:
+        output.say(f"  left        {len(played.left):>10,}  unsubscribed in the middle")
+    rate = f"; {telling.duration(report.at_rate)} at the provider's rate" if report.at_rate is not None else ""
+    output.say(f"  time        {telling.duration(played.seconds):>10}  by its own clock, waits included{rate}")
+    output.say()
+    output.table(("batch", "people", "state", "attempts", "error"), [_row(row) for row in played.batches[:_ROWS]])
+    if len(played.batches) > _ROWS:
+        output.hint(f"… and {len(played.batches) - _ROWS:,} more: --json lists them all")
+    output.say()
+    for each in played.violations[:_SHOWN]:
+        output.say(f"{output.style('BROKEN', fg='red', bold=True)}  {each}")
+    if not played.violations:
+        output.say(f"The ledger agrees with what was accepted: {len(checker.INVARIANTS)} of as many rules hold.")
+    if report.kept:
+        output.say(f"Kept: {display(report.kept)}. It holds people's addresses: remove it when you have seen enough.")
+    output.hint(f"To see it again: {report.cast.line(status.send.slug)}")
+
+
+def _row(row: Any) -> tuple[object, ...]:
+    return row.seq + 1, row.people, row.state.replace("_", " "), row.attempts, row.error
