@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from newsletter.cli import rehearsalpage
 from newsletter.config import reference
 from newsletter.providers import registry, table
 
-PAGES = {"configuration.md": reference, "providers.md": lambda: table.reference(registry.capabilities())}
+PAGES = {
+    "configuration.md": reference,
+    "providers.md": lambda: table.reference(registry.capabilities()),
+    "rehearsing.md": rehearsalpage.reference,
+}
 
 
 def main() -> None:

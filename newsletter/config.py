@@ -6,6 +6,7 @@ environment or ``.env``.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 from dataclasses import dataclass
@@ -33,10 +34,22 @@ API_KEYS = {"mailgun": "MAILGUN_API_KEY", "resend": "RESEND_API_KEY"}
 
 
 class Sending(NamedTuple):
-    """How a send is cut and worked off; without a ``batch`` as many go into a call as the provider takes."""
+    """How a send is cut and worked off; without a ``batch`` as many go into a call as the provider takes.
+
+    ``late`` is how late a planned one may begin without a person's yes.
+    """
 
     batch: int | None
     workers: int
+    late: dt.timedelta = dt.timedelta(hours=1)
+
+
+class Brakes(NamedTuple):
+    """Percentages, as exact decimal numbers, above which a staged send stops between two stages."""
+
+    refused: str = "5"
+    bounced: str = "3"
+    complained: str = "0.1"
 
 
 class Account(NamedTuple):
@@ -73,6 +86,9 @@ class Limits(NamedTuple):
     subject: int
 
 
+_BRAKES = Brakes()
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """One workspace's configuration."""
@@ -103,6 +119,7 @@ class Config:
     limits: Limits
     approval: bool = False
     """Whether a real send needs an approval."""
+    brakes: Brakes = _BRAKES
 
     @property
     def state(self) -> Path:
@@ -203,7 +220,7 @@ def load(root: Path, name: str | None = None) -> Config:
         resend=Account(values["resend.base_url"] or _RESEND, values["resend.timeout"], values["resend.per_second"]),
         serving=Serving(values["serve.host"], values["serve.port"], values["serve.proxies"]),
         public=values["public"],
-        sending=Sending(values["send.batch"], values["send.workers"]),
+        sending=Sending(values["send.batch"], values["send.workers"], values["send.late"]),
         limits=Limits(
             values["check.html_warning"],
             values["check.html_error"],
@@ -211,6 +228,7 @@ def load(root: Path, name: str | None = None) -> Config:
             values["check.subject"],
         ),
         approval=values["approval"] == "required",
+        brakes=Brakes(values["brake.refused"], values["brake.bounced"], values["brake.complained"]),
     )
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
+from newsletter import moments
 from newsletter.headers import mailbox, unsafe
 from newsletter.personal import PRIVATE
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from newsletter.model import Mailbox
 
@@ -67,18 +69,25 @@ def _lang(raw: str) -> str:
     return raw.strip()
 
 
-_HOSTS_OWN = frozenset({"localtime", "posixrules"})
-"""Names that mean another zone on every machine."""
-
-
 def _timezone(raw: str) -> ZoneInfo:
-    name = raw.strip()
+    if (zone := moments.zone_named(raw.strip())) is None:
+        raise Wrong("this is not a time zone's name", "Write a name such as Europe/Berlin or America/New_York.")
+    return zone
+
+
+def _length(raw: str) -> dt.timedelta:
     try:
-        return ZoneInfo("" if name in _HOSTS_OWN else name)
-    except (KeyError, ValueError, OSError):
-        raise Wrong(
-            "this is not a time zone's name", "Write a name such as Europe/Berlin or America/New_York."
-        ) from None
+        return moments.wait(raw)
+    except ValueError as error:
+        raise Wrong(str(error), "Write 30m, 2h or 1d.") from None
+
+
+def _percent(raw: str) -> str:
+    """A percentage as the exact decimal number that was written."""
+    found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,4})?) ?%?", raw.strip())
+    if found is None or float(found[1]) > 100:
+        raise Wrong("this is not a percentage from 0% to 100%", "Write 5% or 0.1%; 100% never stops a send.")
+    return found[1]
 
 
 def _url(raw: str) -> str:
@@ -309,6 +318,10 @@ KEYS: tuple[Key, ...] = (
         "100",
     ),
     Key("send.workers", _whole(1, 64), "2", "Threads that send at the same time.", "2"),
+    Key("send.late", _length, "1h", "How late a planned send may begin without a person's yes.", "30m"),
+    Key("brake.refused", _percent, "5%", "Refused of those tried, above which a staged send stops.", "5%"),
+    Key("brake.bounced", _percent, "3%", "Bounced of those accepted, above which a staged send stops.", "3%"),
+    Key("brake.complained", _percent, "0.1%", "Complaints of those accepted, above which a staged send stops.", "0.1%"),
     Key("check.html_warning", _whole(1, 10_000_000), "80000", "Bytes of HTML above which `check` warns.", "80000"),
     Key(
         "check.html_error",

@@ -197,7 +197,8 @@ def _invoke(arguments: Sequence[str]) -> int:
 
 
 def _report(error: NewsletterError, *, verbose: bool) -> int:
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True, color=_colour())
+    with output.unheard():  # the terminal may be gone: the exit code still says it
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True, color=_colour())
     if verbose:
         import traceback
 

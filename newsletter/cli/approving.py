@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from newsletter.cli import output
 from newsletter.errors import Blocked, WrongUsage
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
     from pathlib import Path
 
     from newsletter.config import Config
     from newsletter.delivery.approval import Approval, Standing
+    from newsletter.delivery.ledger import Send
     from newsletter.model import Edition
 
 _LINES = 40
@@ -55,6 +54,29 @@ def before_send(config: Config, folder: Path, edition: Edition, at: dt.datetime 
         raise Blocked(text, hint=hint)
     if config.approval:
         output.note("A trial on this machine needs no approval; a real send would be refused now:")
+    output.warn(text)
+
+
+def before_start(config: Config, folder: Path, made: Send, edition: Edition | None) -> None:
+    """The same when a planned send begins: what was frozen for it counts, whatever became of the issue since.
+
+    ``edition`` is the issue as it is now, if it is still what was frozen.
+    """
+    from newsletter.delivery import approvalfile
+
+    if edition is not None:
+        before_send(config, folder, edition, made.scheduled_at)
+        return
+    before = approvalfile.found(folder)
+    fits = before is not None and (before.matter.content, before.matter.at) == (made.content_sha, made.scheduled_at)
+    if fits or not (config.approval or before):
+        return
+    what = "is not approved" if before is None else f"is not what was approved {who(config, before)}"
+    text = f"{made.slug} {what}: the issue has changed since it was planned, and what was frozen then would be sent"
+    if config.approval and not config.trial:
+        raise Blocked(
+            text, hint=f"Approve the issue as it is now, and plan it anew: newsletter send {made.slug} --at …"
+        )
     output.warn(text)
 
 
@@ -106,48 +128,6 @@ def data(config: Config, found: Standing) -> dict[str, Any]:
 
 
 # -- what the operator types ----------------------------------------------------------
-
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?: ?(Z|[+-]\d\d:\d\d)| ([A-Za-z][\w+/-]*))?")
-_FORM = (
-    'Write "2026-12-01 08:00", and after it a zone (Europe/Berlin) or an offset (+01:00) if it is not the usual one.'
-)
-
-
-def planned(text: str, zone: ZoneInfo, now: dt.datetime) -> dt.datetime:
-    """A planned time with the offset that holds then; ``zone`` is that of a time which names none.
-
-    Raises ``WrongUsage`` for a time that is none, is past, or that the clock shows never or twice that day.
-    """
-    typed = " ".join(text.split())
-    found = _TIME.fullmatch(typed)
-    try:
-        if found is None:
-            raise WrongUsage(f"“{text}” is not a time", hint=_FORM)
-        if found[3]:
-            made = dt.datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3]}")
-        else:
-            made = _on_the_clock(dt.datetime.fromisoformat(f"{found[1]}T{found[2]}"), found[4], zone)
-        past = made < now
-    except (ValueError, OverflowError) as error:
-        raise WrongUsage(f"“{text}” is not a time: {error}", hint=_FORM) from None
-    if past:
-        raise WrongUsage(f"{made.isoformat(' ')} is past", hint="Approve a time to come, or leave --at out.")
-    return made
-
-
-def _on_the_clock(naive: dt.datetime, name: str | None, zone: ZoneInfo) -> dt.datetime:
-    try:
-        place = ZoneInfo(name) if name else zone
-    except (KeyError, ValueError, OSError):
-        raise WrongUsage(f"there is no time zone “{name}”", hint="Write a name such as Europe/Berlin.") from None
-    made = naive.replace(tzinfo=place)
-    # Where the clock is set back or forward, the two readings of a time differ (PEP 495).
-    first, second = (made.replace(fold=fold).utcoffset() or dt.timedelta() for fold in (0, 1))
-    if first != second:
-        often = "twice" if first > second else "never"
-        hint = "Write the offset that you mean: +01:00, +02:00 …"
-        raise WrongUsage(f"the clock in {place} shows {naive:%H:%M} {often} that day", hint=hint)
-    return dt.datetime.fromisoformat(made.isoformat())
 
 
 def name(given: str | None, operator: str) -> str:

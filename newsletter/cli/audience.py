@@ -78,7 +78,7 @@ def text_option(option: str, value: str) -> str:
 # -- an import's plan -----------------------------------------------------------------
 
 
-def show_outcome(outcome: Outcome, order: Order) -> None:
+def show_outcome(outcome: Outcome, order: Order, consent: str | None = None) -> None:
     """The plan for people to read, what was done, and the next command."""
     plan = outcome.plan
     output.say(f"{output.style(plan.file, bold=True)}: {_people(plan.rows, 'row')}\n")
@@ -92,7 +92,7 @@ def show_outcome(outcome: Outcome, order: Order) -> None:
     else:
         output.say(f"\n{output.style('Nothing was written.', bold=True)} This is what an import would do.")
         if order.skip or not plan.refused:
-            output.hint(f"\nNext: {_next(order)}")
+            output.hint(f"\nNext: {_next(order, consent)}")
 
 
 def _people(number: int, what: str) -> str:
@@ -136,7 +136,7 @@ def _count(label: str, number: int, examples: Sequence[Example], **style: Any) -
         output.hint(f"      and {number - len(examples):,} more")
 
 
-def _next(order: Order) -> str:
+def _next(order: Order, consent: str | None) -> str:
     words = ["newsletter", "subscribers", "import", str(order.path)]
     for header, target in order.wishes.targets.items():
         words += ["--map", f"{header}={target}"]
@@ -144,7 +144,7 @@ def _next(order: Order) -> str:
         words += ["--ignore", header]
     if order.skip:
         words += ["--skip-bad", str(order.skip)]
-    given = shlex.quote(order.consent) if order.consent else '"where these people agreed"'
+    given = shlex.quote(consent) if consent else '"where these people agreed"'
     return f"{shlex.join(words)} --apply --consent-source {given}"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 import click
 
@@ -23,14 +24,37 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A quiet line on standard error, above the bar where one is shown."""
+    """A quiet line on standard error, above the bar where one is shown; it ends no work where nobody reads it."""
     # `err=True` alone goes round the stream which a bar puts in the place of `sys.stderr`; there may be none (`2>&-`).
-    click.secho(text, file=sys.stderr, err=True, dim=True)
+    with unheard():
+        click.secho(text, file=sys.stderr, err=True, dim=True)
 
 
 def warn(text: str) -> None:
-    """A warning on standard error, above the bar where one is shown."""
-    click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", file=sys.stderr, err=True)
+    """A warning on standard error, as ``note`` writes it."""
+    with unheard():
+        click.echo(f"{click.style('Warning:', fg='yellow', bold=True)} {text}", file=sys.stderr, err=True)
+
+
+@contextlib.contextmanager
+def unheard(*streams: TextIO) -> Iterator[None]:
+    """Print as far as somebody reads it: a closed pipe or terminal ends the block, and not what is done besides."""
+    try:
+        yield
+    except OSError:
+        for stream in streams or (sys.stdout, sys.stderr):
+            drop(stream)
+
+
+def drop(stream: TextIO) -> None:
+    """Send a stream nowhere if it cannot be written any more, so that what it still holds fails no second time."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def hint(text: str) -> None:
@@ -60,6 +84,25 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     click.secho(line(headers), bold=True)
     for row in cells:
         click.echo(line(row))
+
+
+class _Unheard:
+    """A terminal that may be closed while a bar is drawn on it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with unheard(self._stream):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with unheard(self._stream):
+            self._stream.flush()
 
 
 class Advance(Protocol):
@@ -95,7 +138,7 @@ def progress(total: int | None, label: str, *, unit: str = "", done: int = 0) ->
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.0f} {unit}/s".replace(" /s", "/s") if speed else "", style="dim")
 
-    console = Console(stderr=True)
+    console = Console(file=cast(TextIO, _Unheard(sys.stderr)))
     width = max(8, min(32, console.width - len(label) - 50))  # the counts beside the bar must not wrap
     columns = (
         TextColumn("{task.description}"),
@@ -109,12 +152,14 @@ def progress(total: int | None, label: str, *, unit: str = "", done: int = 0) ->
         yield lambda n: bar.advance(task, n)
 
 
-def confirm_number(number: int, what: str) -> None:
+def confirm_number(
+    number: int, what: str, *, look: str = "newsletter plan", declined: str = "nothing was sent now"
+) -> None:
     """Ask the operator to type ``number``; anything else raises ``Blocked``, no terminal ``WrongUsage``."""
     if not sys.stdin.isatty():
         message = f"there is no terminal to confirm {number:,} {what} on"
-        raise WrongUsage(message, hint="Look at `newsletter plan` first, then run this command with --yes.")
+        raise WrongUsage(message, hint=f"Look at `{look}` first, then run this command with --yes.")
     typed = click.prompt(f"Type {number} to go ahead", default="", show_default=False, err=True)
     if typed.strip().replace(",", "") != str(number):
-        message = "Not confirmed: nothing was sent now."
+        message = f"Not confirmed: {declined}."
         raise Blocked(message)

@@ -33,6 +33,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("pause", "Hold a running send.", "status:pause"),
     Entry("resume", "Go on with a paused or cancelled send.", "status:resume"),
     Entry("cancel", "Stop a send; resume takes it up again.", "status:cancel"),
+    Entry("resolve", "Settle messages in doubt, by asking or by your word.", "resolve:resolve"),
     Entry("receipt", "Show what one person got, and why they get it.", "receipt:receipt"),
     Entry("providers", "Show what the providers can do, and which one is set up.", "providers:providers"),
     Entry("serve", "Answer the links in the mails, and show what is published.", "serve:serve"),

@@ -1,21 +1,21 @@
-"""What `newsletter rehearse` puts together: a copy of the ledger, a hostile provider, a clock that waits for nothing."""
+"""What `newsletter rehearse` puts together: a copy of the ledger, a hostile provider, and a clock that never waits."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import secrets
 import shutil
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from newsletter.cli import output, sending
+from newsletter.cli.rehearsalreport import Cast, Report
 from newsletter.errors import Blocked, WrongUsage
-from newsletter.files import display, make_folder
+from newsletter.files import make_folder
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -32,70 +32,6 @@ if TYPE_CHECKING:
 FOLDER = "rehearsals"
 LEDGER = "ledger.db"
 """Not the database's own name: whatever looks for a person's traces finds it as a file like any other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """What a rehearsal is to be: like whom, with what going wrong, and how often the process dies."""
-
-    like: str
-    faults: str
-    plan: Plan
-    kills: int
-
-    def line(self, slug: str) -> str:
-        """The command that replays it."""
-        with_faults = f"--seed {self.plan.seed} --faults {self.faults} --kills {self.kills}"
-        return f"newsletter rehearse {slug} --like {self.like} {with_faults}"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What came of it."""
-
-    cast: Cast
-    played: Played
-    can: Capabilities
-    calls: int
-    again: int
-    mishaps: dict[str, int]
-    duplicates: int
-    kept: Path | None
-
-    @property
-    def lost(self) -> int:
-        """People who are called accepted and got nothing."""
-        return sum(each.invariant == "accepted is true" for each in self.played.violations)
-
-    @property
-    def at_rate(self) -> float | None:
-        """Seconds that the calls take as fast as the provider allows."""
-        return self.calls / self.can.per_second if self.can.per_second else None
-
-    def data(self) -> dict[str, Any]:
-        """For ``--json``."""
-        played, status = self.played, self.played.status
-        about = status.data()
-        return {
-            **{key: about[key] for key in ("issue", "slug", "provider", "state", "recipients", "people", "batches")},
-            "seed": self.cast.plan.seed,
-            "faults": self.cast.faults,
-            "replay": self.cast.line(status.send.slug),
-            "calls": self.calls,
-            "retries": self.again,
-            "mishaps": self.mishaps,
-            "runs": played.runs,
-            "deaths": played.deaths,
-            "unsubscribed": len(played.left),
-            "duplicates": self.duplicates,
-            "lost": self.lost,
-            "in_doubt": [{"reason": reason, "people": count} for reason, count in played.doubts],
-            "seconds": round(played.seconds, 1),
-            "seconds_at_rate": None if self.at_rate is None else round(self.at_rate, 1),
-            "violations": [each._asdict() for each in played.violations],
-            "ledger": [row._asdict() for row in played.batches],
-            "kept": str(self.kept) if self.kept else None,
-        }
 
 
 def cast(like: str, faults: str, seed: int | None, kills: int) -> Cast:
@@ -128,8 +64,10 @@ def place(config: Config, *, keep: bool) -> Iterator[Path]:
 
     home = config.state / FOLDER
     make_folder(home, mode=0o700)
-    for name in owners.dead(home, [path.name for path in home.iterdir() if path.is_dir()]):
+    there = [path.name for path in home.iterdir() if path.is_dir()]
+    for name in owners.dead(home, there):
         _remove(home, name)
+    owners.forget(home, there)
     name = secrets.token_hex(6)
     with owners.alive(home, name):
         make_folder(home / name, mode=0o700)
@@ -262,52 +200,3 @@ def _report(cast: Cast, played: Played, can: Capabilities, truth: Truth, kept: P
         duplicates=sum(count - 1 for count in truth.accepted().values() if count > 1),
         kept=kept,
     )
-
-
-# -- in words -------------------------------------------------------------------------
-
-_ROWS = 12
-"""Batches that a person is shown; all of them stand in --json."""
-
-_SHOWN = 5
-
-
-def tell(report: Report) -> None:
-    """What came of it, for a person."""
-    from newsletter.cli import telling
-    from newsletter.delivery import checker
-
-    played, status = report.played, report.played.status
-    output.say(f"{output.style(status.send.slug, bold=True)}  rehearsed like {report.cast.like}")
-    for outcome, count in status.people.items():
-        if count:
-            output.say(f"  {outcome.replace('_', ' '):<12}{count:>10,}")
-        if outcome == "in_doubt":
-            for reason, part in played.doubts[:_SHOWN]:
-                output.say(f"  {'':<22}  {part:,}: {reason}")
-    output.say(f"  {'duplicates':<12}{report.duplicates:>10,}")
-    output.say(f"  {'lost':<12}{report.lost:>10,}")
-    output.say(f"  calls       {report.calls:>10,}  {report.again:,} of them made again")
-    for name, count in report.mishaps.items():
-        output.say(f"  went wrong  {count:>10,}  {name}")
-    output.say(f"  runs        {played.runs:>10,}  {played.deaths:,} of them killed")
-    if played.left:
-        output.say(f"  left        {len(played.left):>10,}  unsubscribed in the middle")
-    rate = f"; {telling.duration(report.at_rate)} at the provider's rate" if report.at_rate is not None else ""
-    output.say(f"  time        {telling.duration(played.seconds):>10}  by its own clock, waits included{rate}")
-    output.say()
-    output.table(("batch", "people", "state", "attempts", "error"), [_row(row) for row in played.batches[:_ROWS]])
-    if len(played.batches) > _ROWS:
-        output.hint(f"… and {len(played.batches) - _ROWS:,} more: --json lists them all")
-    output.say()
-    for each in played.violations[:_SHOWN]:
-        output.say(f"{output.style('BROKEN', fg='red', bold=True)}  {each}")
-    if not played.violations:
-        output.say(f"The ledger agrees with what was accepted: {len(checker.INVARIANTS)} of as many rules hold.")
-    if report.kept:
-        output.say(f"Kept: {display(report.kept)}. It holds people's addresses: remove it when you have seen enough.")
-    output.hint(f"To see it again: {report.cast.line(status.send.slug)}")
-
-
-def _row(row: Any) -> tuple[object, ...]:
-    return row.seq + 1, row.people, row.state.replace("_", " "), row.attempts, row.error

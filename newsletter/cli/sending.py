@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.cli import output, telling, wiring
-from newsletter.errors import BadInput, Blocked, NewsletterError, Problem
+from newsletter.cli import output, standing, telling, watching, wiring
+from newsletter.cli.stopping import stopping
+from newsletter.errors import BadInput, Blocked, Problem
 from newsletter.keys import is_loopback
 from newsletter.model import Severity
 from newsletter.personal import CannotRender
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
     from newsletter.delivery.freeze import Frozen
     from newsletter.delivery.ledger import Send
     from newsletter.delivery.plan import Plan
+    from newsletter.delivery.pulse import Pulse
     from newsletter.delivery.start import Wish
+    from newsletter.delivery.summary import Status
+    from newsletter.delivery.terms import Terms
     from newsletter.model import Edition, Finding, Picture
     from newsletter.providers.base import Provider
     from newsletter.store.database import Database
-
-_STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop at once; both are safe.\n"
-_SHOW_CURSOR = b"\x1b[?25h"
 
 
 def realm(config: Config) -> str:
@@ -71,6 +70,18 @@ def find(config: Config, database: Database, name: str | None) -> Send | None:
         return ledger.latest(connection, issue_id, realm(config))
 
 
+@contextlib.contextmanager
+def found(config: Config, name: str | None) -> Iterator[tuple[Database, Send]]:
+    """The database and the issue's newest send; ``Blocked`` when there is none."""
+    with opened(config) as database:
+        made = find(config, database, name) if database else None
+        if database is None or made is None:
+            what = wiring.issue_folder(config, name).name
+            message = f"{what} has not been sent"
+            raise Blocked(message, hint=f"Look at `newsletter plan {what}`, then `newsletter send {what}`.")
+        yield database, made
+
+
 def find_edition(config: Config, database: Database | None, edition: Edition) -> Send | None:
     """The newest send of an edition's issue."""
     from newsletter.delivery import ledger
@@ -95,9 +106,10 @@ class Errand:
     edition: Edition
 
 
-def wish(config: Config, provider: Provider, edition: Edition, kind: str = "issue") -> Wish:
+def wish(config: Config, provider: Provider, edition: Edition, kind: str = "issue", terms: Terms | None = None) -> Wish:
     """What the configuration and this edition ask delivery for."""
     from newsletter.delivery import freeze, start
+    from newsletter.delivery.terms import NO_TERMS
 
     return start.Wish(
         issue_id=edition.issue_id,
@@ -108,6 +120,7 @@ def wish(config: Config, provider: Provider, edition: Edition, kind: str = "issu
         account=provider.account,
         batch=config.sending.batch,
         by=operator(),
+        terms=terms or NO_TERMS,
     )
 
 
@@ -243,8 +256,24 @@ def bound(database: Database, made: Send, provider: Provider) -> Send:
     return now
 
 
-def carry_out(call: Call, config: Config, database: Database, made: Send, provider: Provider) -> int:
-    """Work on a running send until it ends or is held, and tell how it stands; the exit code."""
+def carry_out(
+    call: Call, config: Config, database: Database, made: Send, provider: Provider, *, wait: bool = True
+) -> int:
+    """Work on a running send until it ends or is held, and tell how it stands; the exit code.
+
+    Without ``wait`` it is left at the end of a stage.
+    """
+    status, pulse, code = worked_off(call, config, database, made, provider, wait=wait)
+    with output.unheard():
+        standing.report(call, status, pulse)
+    return code
+
+
+def worked_off(
+    call: Call, config: Config, database: Database, made: Send, provider: Provider, *, wait: bool
+) -> tuple[Status, Pulse, int]:
+    """The same without a word at the end: how it stands then, and the exit code."""
+    from newsletter.cli import staging
     from newsletter.delivery import desk, guard, summary, work
     from newsletter.providers.wrappers import Announced
     from newsletter.store import mark
@@ -252,53 +281,21 @@ def carry_out(call: Call, config: Config, database: Database, made: Send, provid
     mark.start(database)
     provider = Announced(provider, mark.advancer(database))
     instance = database.instance()
-    folder = _folder(config, made)
+    folder = wiring.folder_of(config, made.issue_id)
     if not config.trial and folder is not None:
         guard.write_record(folder, instance, made)
     stop = threading.Event()
     tools = desk.tools(stop, telling.retries(call, provider.capabilities.name))
-    job = desk.job(database, made.id, provider, wiring.links(config, instance), tools)
+    between = staging.between(call, config, database, made, provider, tools, wait=wait)
+    job = desk.job(database, made.id, provider, wiring.links(config, instance), tools, between)
     workers = min(config.sending.workers, provider.capabilities.workers or config.sending.workers)
-    with _stopping(stop), _bar(database, made) as watch:
+    with stopping(stop), _bar(database, made) as watch:
         work.run(job, workers, watch)
     mark.advance(database, sync=True)
-    with database.read() as connection:
-        status = summary.status(connection, made.id)
+    status, pulse = watching.look(database, made.id)
     if not config.trial and folder is not None:
         guard.write_record(folder, instance, status.send)
-    telling.report(call, status)
-    return summary.exit_code(status, interrupted=stop.is_set())
-
-
-def _folder(config: Config, made: Send) -> Path | None:
-    try:
-        return wiring.issue_folder(config, made.slug)
-    except NewsletterError:
-        return None
-
-
-@contextlib.contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM lets the batch in flight finish, the second ends the process."""
-    seen: list[int] = []
-
-    def handle(number: int, _frame: object) -> None:
-        # Not asked of the event: a second signal in the midst of setting it would wait for its lock for ever.
-        seen.append(number)
-        if len(seen) > 1:
-            if os.isatty(2):
-                os.write(2, _SHOW_CURSOR)
-            os._exit(130)
-        stop.set()
-        with contextlib.suppress(OSError):
-            os.write(2, _STOPPING)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+    return status, pulse, summary.exit_code(status, interrupted=stop.is_set())
 
 
 class _Watch:

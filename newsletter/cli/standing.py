@@ -5,19 +5,25 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from newsletter import moments
 from newsletter.cli import output
-from newsletter.cli.telling import count, duration, provider_name
+from newsletter.cli.telling import counted, duration, provider_name
+from newsletter.config import API_KEYS
+from newsletter.providers.base import Fault
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
     from newsletter.cli.app import Call
+    from newsletter.delivery.ledger import Send
     from newsletter.delivery.pulse import Pulse, Worker
     from newsletter.delivery.summary import Status
 
 _BAR = 40
 _COLOURS = {"done": "green", "paused": "yellow", "cancelled": "yellow"}
+_SETTINGS = {"mailgun": ("mailgun.domain", "mailgun.region"), "resend": ("the domain of `from`",)}
+"""What may be wrong, besides the key, when a provider refuses a call for the operator's sake."""
 
 
 def report(call: Call, status: Status, pulse: Pulse) -> None:
@@ -44,10 +50,13 @@ def lines(status: Status, pulse: Pulse) -> Iterator[str]:
     yield f"{output.style(made.slug, bold=True)}  {output.style(describe(status), fg=_COLOURS.get(made.state))}"
     if made.state == "running" and status.people["open"]:
         yield f"  {_bar(status.settled / made.recipients)}"
-    yield from _counts(status)
+    if made.recipients:
+        yield from _counts(status)
+    if status.examples:
+        yield ""
     for address, outcome, reason in status.examples:
         yield f"  {address}: {_word(outcome)}: {reason}"
-    facts = [*_pace(status, pulse), *_doubt(status, pulse), *_workers(status, pulse)]
+    facts = [*_plan(status, pulse), *_pace(status, pulse), *_doubt(status, pulse), *_workers(status, pulse)]
     if facts:
         yield ""
     yield from _labelled(facts)
@@ -59,7 +68,7 @@ def line(status: Status, pulse: Pulse) -> str:
     if pulse.recent:
         parts.append(f"{pulse.recent:,.0f} mails/s")
     if pulse.left is not None:
-        parts.append(f"about {duration(pulse.left)} left")
+        parts.append(f"about {_rough(pulse.left)} left")
     parts += [f"{each.kind}: {each.calls:,}" for each in pulse.troubles]
     if status.people["in_doubt"]:
         parts.append(f"{status.people['in_doubt']:,} in doubt")
@@ -75,7 +84,9 @@ def describe(status: Status) -> str:
         return f"paused{f': {made.why}' if made.why else ''}"
     if made.state == "cancelled":
         return "cancelled"
-    if not status.people["open"]:
+    if made.state == "planned" and made.scheduled_at:
+        return f"planned for {moments.wall(made.scheduled_at, made.terms.zone)}"
+    if not status.people["open"] and status.people["in_doubt"]:
         return "finished, with messages in doubt"
     return f"{status.settled:,} of {made.recipients:,} settled"
 
@@ -84,18 +95,42 @@ def next_step(status: Status, pulse: Pulse) -> str:
     """What can be done about it."""
     made, people = status.send, status.people
     steps: list[str] = []
+    if made.fault is Fault.CONFIG and (suspects := _suspects(made)):
+        steps.append(f"Look at {', '.join(suspects)}.")
     if made.state == "done":
         steps.append("Next: newsletter outbox" if made.realm == "outbox" else f"Next: newsletter status {made.slug}")
+    elif made.state == "planned":
+        steps += ["It is begun by: newsletter send --due", f"To call it off: newsletter cancel {made.slug}"]
     elif made.state == "cancelled" or made.paused_by == "operator":
         steps.append(f"To go on: newsletter resume {made.slug}")
     elif made.state == "running" and people["open"] and any(each.alive for each in pulse.workers):
-        steps.append(f"To watch it: newsletter status {made.slug} --watch. To hold it: newsletter pause {made.slug}")
+        steps += [f"To watch it: newsletter status --watch {made.slug}", f"To hold it: newsletter pause {made.slug}"]
     elif people["open"] or made.state == "paused":
         steps.append(f"To go on: newsletter send {made.slug}")
-    if people["in_doubt"]:
-        steps.append("Messages in doubt may have arrived or not; they are never sent again by themselves.")
-        steps.append(f"To settle them: newsletter resolve {made.slug}")
-    return "\n".join(steps)
+    return "\n".join([*steps, *_about_doubt(status)])
+
+
+def _suspects(made: Send) -> tuple[str, ...]:
+    key = API_KEYS.get(made.provider)
+    if key is None:
+        return ()
+    return (key,) if "answered 401" in made.why else (key, *_SETTINGS.get(made.provider, ()))
+
+
+def _about_doubt(status: Status) -> Iterator[str]:
+    made = status.send
+    if not status.people["in_doubt"]:
+        return
+    yield "Messages in doubt may have arrived or not; they are never sent again by themselves."
+    if not status.people["open"] and made.state == "running" and _can_be_asked(made.provider):
+        yield f"To ask {provider_name(made.provider)} about them once more: newsletter send {made.slug}"
+    yield f"To settle them: newsletter resolve {made.slug}"
+
+
+def _can_be_asked(provider: str) -> bool:
+    from newsletter.providers.registry import capabilities
+
+    return any(each.name == provider and each.settling == "search" for each in capabilities())
 
 
 # -- the parts of the picture ---------------------------------------------------------
@@ -113,6 +148,7 @@ def _bar(part: float) -> str:
 
 def _counts(status: Status) -> Iterator[str]:
     """People on the left, batches on the right."""
+    yield ""
     people = [(_word(name), number) for name, number in status.people.items() if number]
     batches = [(_word(name), number) for name, number in sorted(status.batches.items())]
     yield output.style(f"  {'people':<22}      batches", dim=True)
@@ -130,6 +166,20 @@ def _labelled(facts: list[tuple[str, str]]) -> Iterator[str]:
         before = label
 
 
+def _plan(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
+    """When it begins, and its stages."""
+    made = status.send
+    if made.state == "planned" and made.scheduled_at:
+        yield "begins", f"{moments.until(pulse.now, made.scheduled_at)}, {moments.Moment(made.scheduled_at, '').utc}"
+    for at, (share, people, settled) in enumerate(status.parts):
+        if at <= made.stage and people:
+            yield "stages", f"{share}: {settled:,} of {people:,} settled"
+        else:
+            many = f"{people:,} people" if people else "not begun"
+            when = f", {moments.until(pulse.now, made.stage_at)}" if made.stage_at and at == made.stage + 1 else ""
+            yield "stages", f"{share}: {many}{when}"
+
+
 def _pace(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
     whole = f"{status.per_second:,.0f} mails/s" if status.per_second else ""
     if pulse.recent is not None and status.people["open"]:
@@ -138,17 +188,17 @@ def _pace(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
     elif whole:
         yield "rate", f"{whole} over the whole"
     if status.seconds:
-        left = "" if pulse.left is None else f" so far, about {duration(pulse.left)} left"
-        yield "time", f"{duration(status.seconds)}{left}"
+        left = "" if pulse.left is None else f" so far, about {_rough(pulse.left)} left"
+        yield "time", f"{_rough(status.seconds) if left else duration(status.seconds)}{left}"
     if pulse.last_answer and status.send.state != "done":
         yield "last answer", _ago(pulse, pulse.last_answer)
-    if pulse.calls_per_second:
+    if pulse.calls_per_second and status.people["open"]:
         yield "limit", f"{pulse.calls_per_second:,.3g} calls/s"
     if pulse.account_free_at and (pulse.account_free_at - pulse.now).total_seconds() >= 1:
         yield "limit", f"no call for {duration((pulse.account_free_at - pulse.now).total_seconds())}"
     if pulse.next_at:
         wait = duration((pulse.next_at - pulse.now).total_seconds())
-        yield "next try", f"in {wait}, {count(pulse.waiting, 'batch')} waiting"
+        yield "next try", f"in {wait}, {counted(pulse.waiting, 'batch')} waiting"
     for each in pulse.troubles:
         lately = f", {each.recent:,} in the last minute" if each.recent else ""
         yield "faults", f"{each.kind}: {each.calls:,}{lately}, the last {_ago(pulse, each.last_at)}"
@@ -156,10 +206,10 @@ def _pace(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
 
 def _doubt(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
     if people := status.people["in_doubt"]:
-        whole = count(status.batches.get("in_doubt", 0), "batch")
+        whole = counted(status.batches.get("in_doubt", 0), "batch")
         yield "doubt", output.style(f"{people:,} {'person' if people == 1 else 'people'}, {whole} as a whole", fg="red")
     if pulse.again:
-        yield "doubt", f"{count(pulse.again, 'batch')} to be made again with the same key"
+        yield "doubt", f"{counted(pulse.again, 'batch')} to be made again with the same key"
 
 
 def _workers(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
@@ -175,7 +225,7 @@ def _workers(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
 
 def _worker(worker: Worker) -> str:
     name = worker.pid or worker.owner[:8]
-    held = count(worker.batches, "batch")
+    held = counted(worker.batches, "batch")
     if not worker.alive:
         return output.style(f"{name} is gone, with {held} in hand", fg="yellow")
     return f"{name} at work, {held} in hand" if worker.batches else f"{name} waits"
@@ -185,6 +235,11 @@ def _turns(pulse: Pulse) -> Iterator[str]:
     for at, before, after, by, why in pulse.turns:
         who = f" by {by}" if by else ""
         yield f"  {_ago(pulse, at):<20}  {before} to {after}{who}{f': {why}' if why else ''}"
+
+
+def _rough(seconds: float) -> str:
+    """A time whose tenths would only flicker."""
+    return f"{seconds:.0f} s" if seconds < 60 else duration(seconds)
 
 
 def _ago(pulse: Pulse, moment: dt.datetime) -> str:

@@ -119,10 +119,13 @@ def outcome_json(outcome: Outcome, order: Order) -> dict[str, Any]:
 # -- a provider -----------------------------------------------------------------------
 
 
-def told(provider: Provider, turn: Turn) -> Iterator[Told]:
+def told(provider: Provider, turn: Turn, *, bar: bool = True) -> Iterator[Told]:
     """What the provider tells, in plain words for the audience; its errors become ours."""
     name = provider.capabilities.name
-    with _translated(name), output.progress(None, f"Asking {name}", unit="people") as advance:
+    counting = (
+        output.progress(None, f"Asking {name}", unit="people") if bar else contextlib.nullcontext(lambda _n: None)
+    )
+    with _translated(name), counting as advance:
         for each in provider.suppressions(turn):
             yield each.address, each.status, each.at, each.reason
             advance(1)

@@ -7,14 +7,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output
-from newsletter.config import API_KEYS, OUTBOX
-from newsletter.providers.base import Fault
+from newsletter.config import OUTBOX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from newsletter.cli.app import Call
-    from newsletter.delivery.ledger import Send
     from newsletter.delivery.plan import Plan
 
 _NUMBER = re.compile(r"\d+")
@@ -30,7 +28,7 @@ def show_plan(plan: Plan) -> None:
     for each in plan.failing:
         output.say(f"              {each.address}: {each.reason}")
     variants = "" if plan.variants == 1 else f", {plan.variants} variants"
-    work = f"{count(plan.batches, 'batch')}, {count(plan.calls, 'call')}{variants}"
+    work = f"{counted(plan.batches, 'batch')}, {counted(plan.calls, 'call')}{variants}"
     output.say(f"  work        {work}, about {size(plan.bytes)}")
     fast = "this machine writes" if plan.provider == OUTBOX else f"{provider_name(plan.provider)} takes it"
     rate = f"as fast as {fast}" if plan.seconds is None else f"about {duration(plan.seconds)} at its rate"
@@ -65,7 +63,7 @@ def _way(provider: str) -> str:
     return "to the outbox" if provider == OUTBOX else f"by {provider_name(provider)}"
 
 
-def count(number: int, word: str) -> str:
+def counted(number: int, word: str) -> str:
     """A number of things."""
     plural = f"{word}es" if word.endswith("ch") else f"{word}s"
     return f"{number:,} {word if number == 1 else plural}"

@@ -26,6 +26,13 @@ def issue_folder(config: Config, name: str | None) -> Path:
     return find_issue(config, name)
 
 
+def folder_of(config: Config, issue_id: str) -> Path | None:
+    """The folder of the issue with this id, whatever it is called now."""
+    from newsletter.content.library import folder_of as found
+
+    return found(config, issue_id)
+
+
 def issue(config: Config, folder: Path, *, keep: bool = True) -> Issue:
     """Read one issue folder; ``BadInput`` lists everything wrong with it. Without ``keep`` the cache is not written."""
     from newsletter.content.issue import load_issue

@@ -116,6 +116,11 @@ def check_ids(config: Config, folder: Path) -> None:
         raise BadInput(problems)
 
 
+def folder_of(config: Config, issue_id: str) -> Path | None:
+    """The folder of the issue with this id, whatever it is called now; ``None`` when there is none."""
+    return next((folder for folder in all_issues(config) if _id(folder)[0] == issue_id), None)
+
+
 def _id(folder: Path) -> tuple[str, Place]:
     """The id in a folder's front matter and its place, without reading the rest; empty when it has none."""
     path = folder / FILE

@@ -6,9 +6,9 @@ import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from newsletter.delivery import claims, control, ledger, rate
+from newsletter.delivery import claims, control, ledger, rate, resolve
 from newsletter.delivery.desk import patiently
-from newsletter.delivery.ledger import Intent
+from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Fault, NotSent, Refused, Unknown
 
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, count: i
         many = streaks.add_refused()
 
     def settle(connection: Connection, at: dt.datetime) -> None:
-        ledger.accept(connection, claim.held, at, answer)
+        try:
+            ledger.accept(connection, claim.held, at, answer)
+        except Lost:
+            if not resolve.late(connection, claim.held, at, answer):
+                raise
         if answer.wait:
             rate.hold(connection, job.provider.account, at, min(answer.wait, _LONGEST_WAIT))
         if answer.held_back:

@@ -43,12 +43,19 @@ class Violation(NamedTuple):
 
 
 def violations(
-    database: Database, send_id: int, accepted: Mapping[int, int], left: Iterable[int] = (), *, ended: bool = True
+    database: Database,
+    send_id: int,
+    accepted: Mapping[int, int],
+    left: Iterable[int] = (),
+    *,
+    ended: bool = True,
+    audience: Collection[int] | None = None,
 ) -> list[Violation]:
     """Everything in which the ledger and the truth differ; ``accepted`` counts messages of this send by person.
 
     ``left`` are those who left before their batch was taken in hand. ``ended`` says that the send has come to rest
-    without faults, so that nothing may be open.
+    without faults, so that nothing may be open. ``audience`` is everybody who was active when the send was made,
+    where the caller knows.
     """
     with database.read() as connection:
         status = summary.status(connection, send_id)
@@ -56,6 +63,7 @@ def violations(
     return [
         *_each(ends, accepted, frozenset(left), ended=ended),
         *_all(ends, accepted, status, ended=ended),
+        *_frozen(ends, ends if audience is None else audience),
     ]
 
 
@@ -100,3 +108,10 @@ def _all(ends: Mapping[int, str], accepted: Mapping[int, int], status: Status, *
         yield Violation("done", f"done with {counted['open']} open and {counted['in_doubt']} in doubt")
     if ended and counted["open"]:
         yield Violation("comes to rest", f"{counted['open']} rows are open at the end")
+
+
+def _frozen(ends: Collection[int], audience: Collection[int]) -> Iterator[Violation]:
+    people, rows = frozenset(audience), frozenset(ends)
+    if people != rows:
+        lost, added = len(people - rows), len(rows - people)
+        yield Violation("sums", f"of those who were active {lost} are not in the send, and {added} others are")

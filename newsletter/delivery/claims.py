@@ -48,7 +48,9 @@ class Claim:
     """Whether it was cut out of another batch."""
 
 
-_STATE = Prepared(select(send.c.state, send.c.provider, send.c.account).where(send.c.id == named("of_send")))
+_STATE = Prepared(
+    select(send.c.state, send.c.stage, send.c.provider, send.c.account).where(send.c.id == named("of_send"))
+)
 
 
 class _Due(NamedTuple):
@@ -76,14 +78,17 @@ _DUE = (
             batch.c.not_before > named("never"),
         ),
     )
-    .order_by(batch.c.id)
     .limit(1)
 )
-_DUE_AGAIN = Prepared(_DUE.where(batch.c.state == "sending", batch.c.owner.is_(None)))
-_DUE_FRESH = Prepared(_DUE.where(batch.c.state == "pending"))
+_IN_STAGE = batch.c.stage <= named("stage")
+# In the index's own order: the first row is the one, and where no stage has any left no row is read.
+_DUE_AGAIN = Prepared(_DUE.where(batch.c.state == "sending", batch.c.owner.is_(None)).order_by(batch.c.id))
+_DUE_FRESH = Prepared(_DUE.where(batch.c.state == "pending", _IN_STAGE).order_by(batch.c.stage, batch.c.id))
 # The latest part first: what refuses every call is found out after a few, and not after each batch was cut once.
 _DUE_PART = Prepared(
-    _DUE.where(batch.c.state == "pending", batch.c.parent.is_not(None)).order_by(None).order_by(batch.c.id.desc())
+    _DUE.where(batch.c.state == "pending", _IN_STAGE, batch.c.parent.is_not(None)).order_by(
+        batch.c.stage.desc(), batch.c.id.desc()
+    )
 )
 _OPEN_IN_IT = (delivery.c.batch_id == named("of_batch"), delivery.c.outcome.is_(None))
 _LEFT = exists().where(person.c.id == delivery.c.person_id, person.c.status != "active")
@@ -116,8 +121,13 @@ Through = tuple[str, str]
 
 def running(connection: Connection, send_id: int, through: Through | None = None) -> bool:
     """Whether batches of this send may be taken, and intents made; by an account, if it is still bound to it."""
-    state, *bound = _STATE.one(connection, {"of_send": send_id}) or ("",)
-    return state == "running" and (through is None or through == tuple(bound))
+    return _stage(connection, send_id, through) is not None
+
+
+def _stage(connection: Connection, send_id: int, through: Through | None) -> int | None:
+    """The stage that a send is at, where batches of it may be taken."""
+    state, stage, *bound = _STATE.one(connection, {"of_send": send_id}) or ("", 0)
+    return stage if state == "running" and (through is None or through == tuple(bound)) else None
 
 
 def take(
@@ -135,10 +145,16 @@ def take(
     Suppression is read again for the untried: who unsubscribed since the send began is skipped. Without
     ``parts`` none are looked for: the caller knows that none wait, and the look costs as much as there are batches.
     """
-    if not running(connection, send_id, through):
+    stage = _stage(connection, send_id, through)
+    if stage is None:
         return None
     # A wait longer than any that is ever named comes from a clock that went back.
-    when = {"of_send": send_id, "now": clock.stamp(now), "never": clock.stamp(now + 2 * LONGEST_WAIT)}
+    when = {
+        "of_send": send_id,
+        "stage": stage,
+        "now": clock.stamp(now),
+        "never": clock.stamp(now + 2 * LONGEST_WAIT),
+    }
     for due, claimed in ((_DUE_AGAIN, _again), (_DUE_PART, _fresh), (_DUE_FRESH, _fresh)):
         while (parts or due is not _DUE_PART) and (row := due.one(connection, when)):
             if claim := claimed(connection, _Due._make(row), owner, now, lease):
@@ -297,13 +313,14 @@ class Remaining:
 
 
 def remaining(connection: Connection, send_id: int, owner: str, through: Through | None = None) -> Remaining:
-    """Open batches of a send, for one of its owners; none are left when it does not run."""
-    if not running(connection, send_id, through):
+    """Open batches of a send up to its stage, for one of its owners; none are left when it does not run."""
+    stage = _stage(connection, send_id, through)
+    if stage is None:
         return Remaining(0, 0, 0, None)
     mine = func.count(batch.c.id).filter(batch.c.owner == owner)
     row = connection.execute(
         select(func.count(), func.count(batch.c.owner), mine, func.min(batch.c.not_before)).where(
-            batch.c.send_id == send_id, batch.c.state.in_(ledger.OPEN)
+            batch.c.send_id == send_id, batch.c.state.in_(ledger.OPEN), batch.c.stage <= stage
         )
     ).one()
     return Remaining(row[0], row[1], row[2], clock.parse(row[3]) if row[3] else None)

@@ -38,13 +38,14 @@ def pause_for_fault(
 
 
 def cancel(connection: Connection, send_id: int, at: dt.datetime, dead: Collection[str] = (), *, by: str = "") -> bool:
-    """Stop a send that is not finished: what was not tried is cancelled, what is under way finishes.
+    """Stop a send that is planned or not finished: what was not tried is cancelled, what is under way finishes.
 
     A call that waits to be made again, or whose owner is among the ``dead``, is finished by nobody: it may have
     been accepted, so it is in doubt from now on, and a later `resume` does not make it again. False for a send
     that is not under way; of one that is cancelled already, what was left under way then is settled all the same.
     """
-    now = _move(connection, send_id, ("running", "paused"), at, by, state="cancelled", paused_by=None, pause_reason="")
+    under_way = ("planned", "running", "paused")
+    now = _move(connection, send_id, under_way, at, by, state="cancelled", paused_by=None, pause_reason="")
     _close(connection, send_id, at, dead)
     return now
 
@@ -67,7 +68,13 @@ def take_up(connection: Connection, send_id: int, at: dt.datetime, *, by: str = 
 
 
 def resume(connection: Connection, send_id: int, at: dt.datetime, *, by: str = "") -> bool:
-    """Take up a paused or cancelled send; whether there was one to take up."""
+    """Take up a paused or cancelled send; whether there was one to take up.
+
+    One that was cancelled before its time is planned again: it has no people yet.
+    """
+    unbegun = (send.c.id == send_id, send.c.scheduled_at.is_not(None), send.c.recipients == 0)
+    if connection.execute(select(send.c.id).where(*unbegun)).first():
+        return _move(connection, send_id, ("cancelled",), at, by, state="planned")
     if not _move(
         connection, send_id, ("paused", "cancelled"), at, by, state="running", paused_by=None, pause_reason=""
     ):

@@ -57,6 +57,22 @@ class Tools:
     """Told by any thread why a call came to nothing, and in how many seconds it is made again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What a process does between two stages of a send.
+
+    ``refresh`` takes over whom the provider does not mail any more, as far as it can be asked. ``tell`` is told once
+    which stage, counted from 0, begins when. Without ``wait`` the process ends there, and another goes on.
+    """
+
+    refresh: Callable[[], object] = lambda: None
+    tell: Callable[[int, dt.datetime], object] = lambda _stage, _at: None
+    wait: bool = True
+
+
+NOTHING = Between()
+
+
 def tools(stop: threading.Event, tell: Callable[[str, float], object] = lambda _reason, _seconds: None) -> Tools:
     """The real ones; ``stop`` ends every wait."""
     return Tools(utcnow, stop.wait, stop.is_set, lambda: secrets.token_hex(12), random.random, tell=tell)
@@ -79,6 +95,7 @@ class Job:
     """Tells this ledger's batches from all others, in the metadata that providers give back."""
     names: Names
     """Tells numbers apart that were given twice, because an older copy of the ledger was put back."""
+    between: Between = NOTHING
 
     @property
     def through(self) -> tuple[str, str]:
@@ -90,7 +107,9 @@ class Job:
         return f"{self.label}-{batch}{self.names.of_batch(batch)}"
 
 
-def job(database: Database, send_id: int, provider: Provider, links: Links, tools: Tools) -> Job:
+def job(
+    database: Database, send_id: int, provider: Provider, links: Links, tools: Tools, between: Between = NOTHING
+) -> Job:
     """Everything for working on a send, from its frozen content.
 
     Raises ``Blocked`` for another provider or account than it began with: keys and doubts mean nothing there.
@@ -121,6 +140,7 @@ def job(database: Database, send_id: int, provider: Provider, links: Links, tool
         tools=tools,
         label=instance[:8],
         names=names,
+        between=between,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from newsletter.delivery import terms
 from newsletter.providers.base import Fault
 from newsletter.store import clock
 from newsletter.store.prepared import Prepared, named
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
+    from newsletter.delivery.terms import Terms
     from newsletter.providers.base import Answer, Verdict
 
 OPEN = ("pending", "claimed", "sending")
@@ -51,7 +53,14 @@ class Send:
     paused_by: str | None
     pause_reason: str
     created_at: dt.datetime
+    """When it began; until then, when it was planned."""
     finished_at: dt.datetime | None
+    scheduled_at: dt.datetime | None
+    terms: Terms
+    stage: int
+    """The last stage that has begun, counted from 0."""
+    stage_at: dt.datetime | None
+    """When the next one may begin; ``None`` until the one before has ended."""
 
     @property
     def fault(self) -> Fault | None:
@@ -65,14 +74,14 @@ class Send:
         return self.pause_reason.partition(":")[2].strip() if self.paused_by == "fault" else self.pause_reason
 
 
+_TIMES = ("finished_at", "scheduled_at", "stage_at")
+
+
 def _send(row: Row[Any]) -> Send:
     data = row._asdict()
-    finished = data["finished_at"]
-    return Send(
-        **{name: data[name] for name in Send.__slots__ if name not in {"created_at", "finished_at"}},
-        created_at=clock.parse(data["created_at"]),
-        finished_at=clock.parse(finished) if finished else None,
-    )
+    times: dict[str, Any] = {name: clock.parse(data[name]) if data[name] else None for name in _TIMES}
+    plain = {name: data[name] for name in Send.__slots__ if name not in {"created_at", "terms", *_TIMES}}
+    return Send(**plain, **times, created_at=clock.parse(data["created_at"]), terms=terms.read(data["terms"]))
 
 
 def latest(connection: Connection, issue_id: str, realm: str) -> Send | None:
@@ -150,13 +159,13 @@ def move(
     _EVENT.run(connection, {"batch_id": held.batch, "at": clock.stamp(at), **record})
 
 
-_FREE: Mapping[str, Any] = {"owner": None, "lease_until": None}
-_UNTRIED: Mapping[str, Any] = {"idem_key": None, "payload_sha": None, "first_sent_at": None, "key_expires_at": None}
+FREE: Mapping[str, Any] = {"owner": None, "lease_until": None}
+UNTRIED: Mapping[str, Any] = {"idem_key": None, "payload_sha": None, "first_sent_at": None, "key_expires_at": None}
 
 
 def release(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
     """From claimed to pending: nothing was tried."""
-    move(connection, held, "claimed", "pending", at, why, **_FREE)
+    move(connection, held, "claimed", "pending", at, why, **FREE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +197,7 @@ def intend(connection: Connection, held: Held, at: dt.datetime, intent: Intent, 
 
 def skip(connection: Connection, held: Held, at: dt.datetime, why: str, failed: Iterable[Verdict] = ()) -> None:
     """From claimed to skipped: nobody is left in the batch."""
-    move(connection, held, "claimed", "skipped", at, why, **_FREE)
+    move(connection, held, "claimed", "skipped", at, why, **FREE)
     _outcomes(connection, held, "failed", failed)
 
 
@@ -199,7 +208,7 @@ def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) 
     go on in a batch of their own, pending as if nothing had been tried.
     """
     ids = json.dumps(dict(answer.ids)) if answer.ids else None
-    values = {"provider_ref": answer.ref or None, "provider_ids": ids, "error": None, **_FREE}
+    values = {"provider_ref": answer.ref or None, "provider_ids": ids, "error": None, **FREE}
     try:
         move(connection, held, "sending", "accepted", at, **values)
     except Lost:
@@ -219,13 +228,13 @@ def accept(connection: Connection, held: Held, at: dt.datetime, answer: Answer) 
 
 def found(connection: Connection, held: Held, at: dt.datetime, answer: Answer) -> None:
     """From in doubt to accepted: the provider was asked, and has it."""
-    values = {"provider_ref": answer.ref or None, "error": None, **_FREE}
+    values = {"provider_ref": answer.ref or None, "error": None, **FREE}
     move(connection, held, "in_doubt", "accepted", at, "the provider has it", **values)
 
 
 def refuse(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
     """From sending to refused; in doubt when an earlier attempt may have been accepted."""
-    move(connection, held, "sending", "in_doubt" if held.doubt else "refused", at, why, error=why, **_FREE)
+    move(connection, held, "sending", "in_doubt" if held.doubt else "refused", at, why, error=why, **FREE)
 
 
 def put_back(connection: Connection, held: Held, at: dt.datetime, why: str, not_before: dt.datetime | None) -> None:
@@ -236,20 +245,20 @@ def put_back(connection: Connection, held: Held, at: dt.datetime, why: str, not_
     """
     later = clock.stamp(not_before) if not_before else None
     if held.doubt:
-        move(connection, held, "sending", "sending", at, why, error=why, not_before=later, **_FREE)
+        move(connection, held, "sending", "sending", at, why, error=why, not_before=later, **FREE)
     else:
-        move(connection, held, "sending", "pending", at, why, error=why, not_before=later, **_FREE, **_UNTRIED)
+        move(connection, held, "sending", "pending", at, why, error=why, not_before=later, **FREE, **UNTRIED)
 
 
 def unknown(connection: Connection, held: Held, at: dt.datetime, why: str, not_before: dt.datetime | None) -> None:
     """Nobody knows: to be made again with the same key, from now on with doubt."""
     later = clock.stamp(not_before) if not_before else None
-    move(connection, held, "sending", "sending", at, why, error=why, doubt=True, not_before=later, **_FREE)
+    move(connection, held, "sending", "sending", at, why, error=why, doubt=True, not_before=later, **FREE)
 
 
 def doubt(connection: Connection, held: Held, at: dt.datetime, why: str) -> None:
     """From sending to in doubt: it may have been accepted and cannot be made again safely."""
-    move(connection, held, "sending", "in_doubt", at, why, error=why, doubt=True, **_FREE)
+    move(connection, held, "sending", "in_doubt", at, why, error=why, doubt=True, **FREE)
 
 
 def split(
@@ -266,7 +275,7 @@ def split(
 
     ``groups`` are people who have no outcome yet. Whoever has one goes along with the first group.
     """
-    move(connection, held, expect, "split", at, why, error=why, **_FREE, **_UNTRIED)
+    move(connection, held, expect, "split", at, why, error=why, **FREE, **UNTRIED)
     _outcomes(connection, held, "failed", failed)
     children = _part(connection, held, groups)
     rest = connection.execute(update(delivery).where(delivery.c.batch_id == held.batch).values(batch_id=children[0]))
@@ -277,9 +286,10 @@ def _part(
     connection: Connection, held: Held, groups: Sequence[Sequence[int]], *, error: str | None = None
 ) -> list[int]:
     """Move people of a batch into new ones, a batch for each group; the numbers of these."""
-    parent = connection.execute(select(batch.c.send_id, batch.c.variant).where(batch.c.id == held.batch)).one()
+    columns = (batch.c.send_id, batch.c.variant, batch.c.stage)
+    parent = connection.execute(select(*columns).where(batch.c.id == held.batch)).one()
     last = connection.execute(select(func.max(batch.c.seq)).where(batch.c.send_id == parent.send_id)).scalar_one()
-    common = {"send_id": parent.send_id, "parent": held.batch, "variant": parent.variant, "error": error}
+    common = {**parent._asdict(), "parent": held.batch, "error": error}
     children: list[int] = []
     for seq, group in enumerate(groups, last + 1):
         made = insert(batch).values(**common, seq=seq, n=len(group)).returning(batch.c.id)

@@ -86,7 +86,7 @@ class Writer:
         values = list(zip(*columns, strict=True)) if columns else [()] * len(people)
         _look_at_subjects(variant.subject, columns, values)
         ids = self._message_ids(people)
-        return list(map(Message, people, to, values, ids, unsubscribe))
+        return list(map(Message._make, zip(people, to, values, ids, unsubscribe, strict=True)))
 
     def _message_ids(self, people: Sequence[int]) -> list[str]:
         if not self._ids:
@@ -97,6 +97,8 @@ class Writer:
 def _evaluated(field: Field, texts: list[str], lang: str) -> list[str]:
     """Everybody's value of one field: what ``evaluate`` says of each, sooner where it is plain or has a default."""
     name, filters = field.name, field.filters
+    if name in LINKS and not filters:
+        return texts
     if not filters or (len(filters) == 1 and filters[0].name == "default"):
         if all(map(str.strip, texts)):
             return texts

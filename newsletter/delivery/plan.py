@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, func, select
 
 from newsletter.delivery import freeze
+from newsletter.delivery.cutting import Digest, audience
 from newsletter.delivery.personalise import Writer
-from newsletter.delivery.start import Digest, audience
 from newsletter.model import Slot
 from newsletter.personal import CannotRender
 from newsletter.store.tables import STATUSES, person

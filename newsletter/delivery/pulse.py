@@ -18,9 +18,10 @@ from newsletter.store import clock
 from newsletter.store.tables import batch, event, rate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsletter.delivery.ledger import Send
     from newsletter.delivery.turns import Turn
-    from newsletter.store.database import Database
 
 RECENT = dt.timedelta(minutes=1)
 """How far back the present pace is measured."""
@@ -106,14 +107,12 @@ def _stamp(moment: dt.datetime | None) -> str | None:
     return clock.stamp(moment) if moment else None
 
 
-def take(database: Database, made: Send, now: dt.datetime) -> Pulse:
-    """Feel the pulse of a send."""
-    with database.read() as connection:
-        seen = _seen(connection, made.id, now)
-        waits = _open(connection, made.id, now)
-        held = _in_hand(connection, made.id)
-        limit = connection.execute(select(rate).where(rate.c.account == made.account)).first()
-        known = turns.of(connection, made.id)
+def take(connection: Connection, locks: Path, made: Send, now: dt.datetime) -> Pulse:
+    """Feel the pulse of a send; ``locks`` is the folder of its owners."""
+    seen = _seen(connection, made.id, now)
+    waits = _open(connection, made.id, now)
+    held = _in_hand(connection, made.id)
+    limit = connection.execute(select(rate).where(rate.c.account == made.account)).first()
     running = made.state == "running"
     recent = seen.recent if running else None
     free_at = (
@@ -131,8 +130,8 @@ def take(database: Database, made: Send, now: dt.datetime) -> Pulse:
         next_at=waits.next_at if running else None,
         calls_per_second=calls,
         account_free_at=free_at,
-        workers=_workers(database, made.id, held),
-        turns=known,
+        workers=_workers(locks, made.id, held),
+        turns=turns.of(connection, made.id),
     )
 
 
@@ -246,8 +245,7 @@ def _in_hand(connection: Connection, send_id: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(named.group_by(batch.c.owner))}
 
 
-def _workers(database: Database, send_id: int, held: dict[str, int]) -> tuple[Worker, ...]:
-    folder = database.path.parent / "locks"
-    dead = owners.dead(folder, held)
-    everybody = sorted({*held, *owners.at_work(folder, send_id)})
+def _workers(locks: Path, send_id: int, held: dict[str, int]) -> tuple[Worker, ...]:
+    dead = owners.dead(locks, held)
+    everybody = sorted({*held, *owners.at_work(locks, send_id)})
     return tuple(Worker(each, owners.pid(each), each not in dead, held.get(each, 0)) for each in everybody)

@@ -15,8 +15,12 @@ from newsletter.store import clock
 from newsletter.store.tables import batch, delivery
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.delivery.desk import Job
     from newsletter.providers.base import Answer
+
+FOUND, NOT_FOUND = "found", "not found"
 
 _ASKED = 3
 """People of a batch whose events are looked at."""
@@ -25,8 +29,12 @@ _IN_VAIN = 3
 """Questions in a row that come to nothing before the rest is left to the next run."""
 
 
-def ask(job: Job) -> int:
-    """Ask for every batch in doubt; how many were found accepted.
+def _nobody(_batch: int, _word: str) -> None:
+    pass
+
+
+def ask(job: Job, told: Callable[[int, str], object] = _nobody) -> int:
+    """Ask for every batch in doubt; how many were found accepted. ``told`` hears of each what came of it.
 
     What is not found stays in doubt: events come late, and are kept for some days only. A question that comes
     to nothing is asked once more after all others; a provider that cannot be asked now is asked by the next run.
@@ -41,9 +49,11 @@ def ask(job: Job) -> int:
         held, sought = each
         try:
             answer = job.provider.find(sought)
-        except Refused:  # this question has no answer; the others may have
+        except Refused as error:  # this question has no answer; the others may have
+            told(held.batch, error.reason)
             continue
         except ProviderError as error:
+            told(held.batch, error.reason)
             in_vain += 1
             wait = getattr(error, "retry_after", None) or 0.0
             if in_vain == _IN_VAIN or getattr(error, "fault", None) or wait > claims.LONGEST_WAIT.total_seconds():
@@ -53,6 +63,7 @@ def ask(job: Job) -> int:
                 again.append(each)
             continue
         in_vain = 0
+        told(held.batch, NOT_FOUND if answer is None else FOUND)
         if answer is not None:
             found += _settled(job, held, answer)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -22,6 +22,14 @@ _OF_BATCH = {"pending": "open", "claimed": "open", "sending": "open"}
 _EXAMPLES = 5
 
 
+class Part(NamedTuple):
+    """One stage of a send: what part of all it reaches up to, how many people are in it, and how many are settled."""
+
+    share: str
+    people: int
+    settled: int
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A send and its counts; ``examples`` are people who got nothing, with the reason."""
@@ -32,6 +40,8 @@ class Status:
     examples: tuple[tuple[str, str, str], ...]
     seconds: float
     """From the first attempt to the last answer."""
+    parts: tuple[Part, ...] = ()
+    """Its stages, if it has any."""
 
     @property
     def settled(self) -> int:
@@ -58,6 +68,10 @@ class Status:
             "reason": made.why,
             "created_at": clock.stamp(made.created_at),
             "finished_at": clock.stamp(made.finished_at) if made.finished_at else None,
+            "scheduled_at": clock.stamp(made.scheduled_at) if made.scheduled_at else None,
+            "stage": made.stage + 1 if made.terms.staged else None,
+            "next_stage_at": clock.stamp(made.stage_at) if made.stage_at else None,
+            "stages": [each._asdict() for each in self.parts],
             "recipients": made.recipients,
             "people": self.people,
             "batches": self.batches,
@@ -99,7 +113,20 @@ def status(connection: Connection, send_id: int) -> Status:
         .where(batch.c.send_id == send_id, event.c.to_state.in_(("sending", "accepted", "refused")))
     ).one()
     seconds = (clock.parse(last) - clock.parse(first)).total_seconds() if first else 0.0
-    return Status(ledger.get(connection, send_id), people, batches, _examples(connection, send_id), seconds)
+    made = ledger.get(connection, send_id)
+    return Status(made, people, batches, _examples(connection, send_id), seconds, _parts(connection, made))
+
+
+def _parts(connection: Connection, made: Send) -> tuple[Part, ...]:
+    """The stages; how many people each has is known once the audience is frozen."""
+    if not made.terms.staged:
+        return ()
+    ended = (batch.c.send_id == made.id, batch.c.state.not_in((*ledger.OPEN, "split", "cancelled")))
+    rows = connection.execute(select(batch.c.stage, func.sum(batch.c.n)).where(*ended).group_by(batch.c.stage))
+    settled = {row[0]: row[1] for row in rows}
+    sizes = made.terms.sizes() or (0,) * len(made.terms.shares)
+    named = enumerate(zip(made.terms.shares, sizes, strict=True))
+    return tuple(Part(share, size, settled.get(at, 0)) for at, (share, size) in named)
 
 
 def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str], ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from newsletter.mime import address
 from newsletter.model import Field
 from newsletter.personal import without_reader
-from newsletter.providers.base import Message, NotSent, Refused, Unknown
+from newsletter.providers.base import Fault, Message, NotSent, Refused, Unknown
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -132,11 +132,11 @@ def _submit(
         work.settle(group, "in_doubt", error.reason)
         return error
     else:
-        _accepted(group, answer, work)
+        return _accepted(group, answer, work)
     return None
 
 
-def _accepted(group: list[Message], answer: Answer, work: _Round) -> None:
+def _accepted(group: list[Message], answer: Answer, work: _Round) -> NotSent | None:
     refused = {each.person: each.reason for each in answer.refused}
     held_back = {each.person: each.reason for each in answer.held_back}
     ids = dict(answer.ids)
@@ -147,3 +147,4 @@ def _accepted(group: list[Message], answer: Answer, work: _Round) -> None:
             work.settle([each], "not_sent", held_back[each.person])
         else:
             work.done[each.person] = Copied(each.to, "accepted", id=ids.get(each.person, answer.ref))
+    return NotSent(answer.held_back[0].reason, fault=Fault.CONFIG) if answer.held_back else None

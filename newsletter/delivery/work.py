@@ -7,7 +7,7 @@ import gc
 import threading
 from typing import TYPE_CHECKING
 
-from newsletter.delivery import attempt, claims, control, owners, settle
+from newsletter.delivery import attempt, claims, control, owners, settle, stages
 from newsletter.delivery.desk import POLL, Job, Streaks, patiently
 from newsletter.delivery.ledger import Lost
 
@@ -23,25 +23,32 @@ _AHEAD = 1
 
 
 def run(job: Job, workers: int, watch: Callable[[], None]) -> None:
-    """Work on a send until nothing is left, it is held, or this process shall stop.
+    """Work on a send, stage by stage, until nothing is left, it is held, or this process shall stop.
 
     ``workers`` is how many calls are made at the same time. ``watch`` is called a few times a second in
     the calling thread. What breaks a thread stops the others after their batch and is raised here.
     """
     streaks = Streaks(threading.Semaphore(workers))
     with owners.alive(job.locks, job.owner), _untracked():
-        threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers + _AHEAD)]
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: recover(job))
         settle.ask(job)
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            for thread in threads:
-                thread.join(POLL / len(threads))
-            _look(watch, streaks)
-        if streaks.broken is not None:
-            raise streaks.broken
+        _stage(job, workers, streaks, watch)
+        while stages.go_on(job, watch):
+            _stage(job, workers, streaks, watch)
         patiently(job.tools, job.tools.now() + job.tools.lease, lambda: finish(job))
+
+
+def _stage(job: Job, workers: int, streaks: Streaks, watch: Callable[[], None]) -> None:
+    """The threads' way through all that may be taken now."""
+    threads = [threading.Thread(target=_worker, args=(job, streaks), daemon=True) for _ in range(workers + _AHEAD)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(POLL / len(threads))
+        _look(watch, streaks)
+    if streaks.broken is not None:
+        raise streaks.broken
 
 
 @contextlib.contextmanager

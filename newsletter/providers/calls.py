@@ -114,12 +114,12 @@ def written(slots: Sequence[Slot], messages: Sequence[Message]) -> list[list[str
     several places is written once.
     """
     values = list(zip(*[message.values for message in messages], strict=True))
+    together = {field: "".join(values[field]) for field in {slot.field for slot in slots}}
     plain: dict[int, list[str]] = {}
     columns: list[list[str]] = []
     for slot in slots:
         column, escape = values[slot.field], escaper(slot.context)
-        together = "".join(column)
-        if escape(together) != together:
+        if escape(together[slot.field]) != together[slot.field]:
             columns.append([encode_basestring(escape(value)) for value in column])
             continue
         if slot.field not in plain:

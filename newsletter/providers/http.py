@@ -8,6 +8,7 @@ message: the URL stands in none, and credentials travel in headers that only htt
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -198,6 +199,10 @@ def reason(error: Exception) -> str:
         return words
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not accepted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return "it does not speak https"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
         cause = cause.__cause__ or cause.__context__

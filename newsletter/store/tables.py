@@ -98,11 +98,16 @@ send = Table(
     Column("created_at", String, nullable=False),
     Column("finished_at", String),
     Column("by", String, nullable=False),
+    Column("terms", Text),
+    Column("stage", Integer, nullable=False, server_default=text("0")),
+    Column("stage_at", String),
     _one_of("realm", "real", "outbox"),
     _one_of("kind", "issue", "correction", "again"),
     _one_of("state", "planned", "running", "paused", "cancelled", "done"),
     _one_of("paused_by", "operator", "fault", null=True),
 )
+"""``terms`` is JSON (``delivery.terms``). ``stage`` is the last whose batches may be taken; ``stage_at`` is when the
+next one may begin, and is empty until the one before has ended."""
 Index(
     "uq_send_issue_once",
     send.c.issue_id,
@@ -137,8 +142,9 @@ batch = Table(
     Column("provider_ref", String),
     Column("error", String),
     Column("provider_ids", Text),
+    Column("stage", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("send_id", "seq", name="uq_batch_send_seq"),
-    Index("ix_batch_send_state", "send_id", "state"),
+    Index("ix_batch_send_state", "send_id", "state", "stage"),
     _one_of("state", *BATCH_STATES),
 )
 """``provider_ids`` is a JSON object from a person's number to the provider's id of that person's message."""

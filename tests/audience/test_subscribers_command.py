@@ -47,6 +47,8 @@ def test_an_import_shows_its_plan_and_the_next_command(workspace: Workspace) -> 
         assert expected in lines
     again = "newsletter subscribers import 'my people.csv' --map Status=status"
     assert f'Next: {again} --apply --consent-source "where these people agreed"' in lines
+    given = workspace.newsletter("subscribers", "import", "my people.csv", *MAPPED, "--consent-source", "Ann's fair")
+    assert f"Next: {again} --apply --consent-source 'Ann'\"'\"'s fair'\n" in given.out
     assert workspace.newsletter("subscribers", "stats", "--json").json()["people"] == 0
 
 

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from support import Result, Workspace
 
+from newsletter.config import API_KEYS
+
 
 def files_below(folder: Path) -> dict[str, bytes]:
     """Every file by relative name."""
@@ -38,6 +40,8 @@ def test_init_makes_a_workspace_that_works_at_once(empty: Workspace) -> None:
     assert "newsletter build" in result.out
     assert (made.root / ".env").stat().st_mode & 0o777 == 0o600
     assert made.config().name == "The Harbour Letter"
+    for name in API_KEYS.values():
+        assert f"\n#{name}=\n" in (made.root / ".env.example").read_text()
     made.newsletter("build")
     made.newsletter("check")
 

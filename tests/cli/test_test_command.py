@@ -295,6 +295,17 @@ def test_a_bad_answer_ends_with_its_code(
     assert len(fake.requests) == calls
 
 
+def test_a_sender_that_may_write_to_its_own_address_only_ends_with_78(
+    through: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own copy came; the other tester's was not sent, and nobody was refused."""
+    said = "You can only send testing emails to your own email address."
+    answer = {"data": [{"id": "a"}], "errors": [{"index": 1, "message": said}]}
+    fake = FakeResend(script=[httpx.Response(200, json=answer)])
+    assert through("resend", resend(fake), *to("t1", "t2")) == 78
+    assert copies(capsys) == [("t1", "accepted"), ("t2", "not_sent")]
+
+
 def test_a_slow_provider_is_asked_again_with_the_same_key(through: Callable[..., int]) -> None:
     """Where it keeps keys; the copy comes once."""
     fake = FakeResend(script=[httpx.ReadTimeout("late"), httpx.Response(503, text="busy")])

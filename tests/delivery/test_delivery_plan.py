@@ -12,7 +12,7 @@ from delivery.fakes_delivery import Fake, Truth
 from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, begin, edition, people, row, unsubscribe, wish, work_on
 from sqlalchemy import event, insert, update
 
-from newsletter.delivery import freeze, guard, ledger, plan, start
+from newsletter.delivery import cutting, freeze, guard, ledger, plan
 from newsletter.delivery.personalise import Writer
 from newsletter.errors import BadConfig, BadInput, Blocked
 from newsletter.mime import frame, message_bytes
@@ -110,7 +110,7 @@ def test_a_plan_weighs_what_is_sent(ledger_db: Database, outbox: Outbox) -> None
     writer = Writer(wanted.frozen, LINKS, 0, "plan")
     variant = wanted.frozen.variants[0]
     with ledger_db.read() as connection:
-        members = [(who, to, json.loads(kept)) for part in start.audience(connection) for who, to, kept in part]
+        members = [(who, to, json.loads(kept)) for part in cutting.audience(connection) for who, to, kept in part]
     messages, _ = writer.messages(variant, members)
     size = outbox.prepare(wanted.frozen.letter("", "x", NOW), messages).size
     assert abs(made_plan(ledger_db, outbox).bytes - size) < 0.02 * size

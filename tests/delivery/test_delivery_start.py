@@ -12,7 +12,7 @@ from delivery.fakes_delivery import Crash, Fake, Mortal, Points, Truth
 from delivery.helpers_delivery import LINKS, NOW, Clock, begin, edition, people, wish, work_on
 from sqlalchemy import event, select, update
 
-from newsletter.delivery import claims, desk, freeze, owners, rate, start, work
+from newsletter.delivery import claims, cutting, desk, freeze, owners, rate, start, work
 from newsletter.errors import Blocked
 from newsletter.store.tables import batch, delivery, person, send
 
@@ -95,8 +95,8 @@ def test_only_the_plan_that_was_shown_is_carried_out(
     fake = Fake(truth, now=clock.now)
     wanted = wish(fake)
     with ledger_db.read() as connection:
-        digest = start.Digest()
-        for part in start.audience(connection):
+        digest = cutting.Digest()
+        for part in cutting.audience(connection):
             digest.add(part)
     shown = wanted.plan_id(freeze.sha(wanted.frozen), digest.sha)
     if change == "audience":

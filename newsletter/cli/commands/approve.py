@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter import moments
 from newsletter.cli import approving, output, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.cli.commands.issues import print_findings
@@ -48,7 +49,7 @@ def approve(call: Call, issue: str | None, by: str | None, at: str | None, *, sh
         raise WrongUsage("--show approves nothing", hint="Leave --by and --yes out.")
     config = call.config()
     now = utcnow()
-    time = None if at is None else approving.planned(at, config.timezone, now)
+    time = None if at is None else moments.ahead(at, config.timezone, now).at
     folder = wiring.issue_folder(config, issue)
     edition = wiring.edition(config, folder, keep=not show)
     if show:

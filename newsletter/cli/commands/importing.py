@@ -88,7 +88,7 @@ def import_people(  # noqa: PLR0913 - every option is a parameter
     if call.json:
         output.emit(audience.outcome_json(outcome, order))
     else:
-        audience.show_outcome(outcome, order)
+        audience.show_outcome(outcome, order, consent)
     return _refused(outcome, skip)
 
 

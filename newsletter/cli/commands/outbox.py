@@ -6,19 +6,17 @@ import json
 import os
 import sys
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from newsletter.cli import listening as taking
 from newsletter.cli import output
 from newsletter.cli.app import Call, command
-from newsletter.errors import WrongUsage
 from newsletter.files import display, make_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from starlette.types import ASGIApp
+    from newsletter.cli.listening import Listening
 
 SPOKEN = {"mailgun": "MAILGUN_API_KEY", "resend": "RESEND_API_KEY"}
 """The dialects, and where each looks for its key."""
@@ -29,20 +27,15 @@ SPOKEN = {"mailgun": "MAILGUN_API_KEY", "resend": "RESEND_API_KEY"}
     "--port", type=click.IntRange(0, 65535), metavar="N", help="Another port than configured; 0 for any free."
 )
 @click.option("--no-open", is_flag=True, help="Do not open the browser.")
-@click.option("--listen", "listening", is_flag=True, help="Take mail as Mailgun and Resend do, over HTTP.")
-@click.option(
-    "--limit",
-    type=click.IntRange(0),
-    metavar="N",
-    help="With --listen: calls a second before 429; 0 for any number. Default: 5 for Resend, none for Mailgun.",
-)
-def outbox(call: Call, port: int | None, limit: int | None, *, no_open: bool, listening: bool) -> None:
+@taking.options
+def outbox(call: Call, port: int | None, *, no_open: bool, listening: Listening) -> None:
     """Read the mail that the embedded outbox took, in the browser.
 
     The page is for this machine only. Ctrl-C or SIGTERM ends it, with exit code 0.
 
     With --listen it also answers as the APIs of Mailgun and Resend: it checks what they check, puts values in
     as they do, and keeps each mail. Any key will do, but one with "wrong" or "invalid" in it is refused.
+    With --hostile some calls go wrong as they do in life; outbox/truth.jsonl tells what was accepted.
 
     \b
     Examples:
@@ -50,10 +43,8 @@ def outbox(call: Call, port: int | None, limit: int | None, *, no_open: bool, li
       newsletter outbox --port 8026 --no-open
       newsletter outbox --listen
       newsletter outbox --listen --limit 1
+      newsletter outbox --listen --hostile many --seed 7
     """
-    if limit is not None and not listening:
-        message = "--limit is about the calls that --listen takes"
-        raise WrongUsage(message, hint=f"newsletter outbox --listen --limit {limit}")
     from newsletter.cli.serving import HOST, listen, serve
     from newsletter.preview.mailbox import Mailbox
     from newsletter.preview.outbox import About, application
@@ -67,12 +58,16 @@ def outbox(call: Call, port: int | None, limit: int | None, *, no_open: bool, li
 
     def ready() -> None:
         if call.json:
-            spoken = {"listen": _spoken(base)} if listening else {}
+            spoken: dict[str, Any] = {"listen": _spoken(base)} if listening.on else {}
+            if listening.plan is not None:
+                spoken |= {"hostile": {"seed": listening.plan.seed, "truth": str(folder / "truth.jsonl")}}
             click.echo(json.dumps({"url": url, "folder": str(folder)} | spoken, ensure_ascii=False))
         else:
             output.say(f"The outbox is at {output.style(url, bold=True)}")
-            if listening:
+            if listening.on:
                 _tell(base)
+            if listening.plan is not None:
+                output.say(f"\nCalls go wrong, drawn from --seed {listening.plan.seed}.")
             output.hint("Only this machine can reach it. Ctrl-C ends it.")
         if not (no_open or call.json) and sys.stdout.isatty() and _desktop():
             webbrowser.open(url)
@@ -80,17 +75,9 @@ def outbox(call: Call, port: int | None, limit: int | None, *, no_open: bool, li
     box = Mailbox(folder)
     about = About(config.name, config.timezone, config.picture_base, display(folder))
     pages = application(box, about, taken)
-    if listening:
+    if listening.on:
         make_folder(config.state, mode=0o700)
-    serve(_listening(folder, limit, pages) if listening else pages, listener, ready=ready, beside=box.warm)
-
-
-def _listening(folder: Path, limit: int | None, pages: ASGIApp) -> ASGIApp:
-    from newsletter.providers.dialects.app import Dialects
-    from newsletter.providers.dialects.desk import Desk
-    from newsletter.providers.dialects.keep import Keep
-
-    return Dialects(Desk(Keep(folder), limit=limit), pages)
+    serve(taking.site(listening, folder, pages) if listening.on else pages, listener, ready=ready, beside=box.warm)
 
 
 def _spoken(base: str) -> dict[str, dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli import approving, output, sending, telling, wiring
+from newsletter.cli import approving, output, scheduling, sending, telling, wiring
 from newsletter.cli.app import Call, command
 from newsletter.model import Severity
 
@@ -35,15 +35,23 @@ def plan(call: Call, issue: str | None) -> None:
     if call.json:
         state = before.state if before else None
         lacks = {name: problem.message for name, problem in lacking.items()}
-        about = {"errors": errors, "lacks": lacks, "already": state, "approval": approving.data(config, approval)}
-        output.emit(made.data() | about)
+        about: dict[str, object] = {
+            "errors": errors,
+            "lacks": lacks,
+            "already": state,
+            "approval": approving.data(config, approval),
+        }
+        begins = before.scheduled_at.isoformat() if before and before.scheduled_at else None
+        output.emit(made.data() | about | {"begins_at": begins})
         return
     telling.show_plan(made)
     if lacking:
         output.say(f"  lacks       {', '.join(lacking)}")
     if words := approving.sentence(config, approval):
         output.say(f"  approval    {words}")
-    if before:
+    if before and before.state == "planned":
+        output.note(f"\nThis issue is planned: it begins {scheduling.when(before)}.")
+    elif before:
         output.note(f"\nThis issue has a send already ({before.state}): newsletter status {made.slug}")
     elif lacking:
         hints = "\n".join(f"    {problem.hint}" for problem in lacking.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli import output, rehearsing, sending, wiring
+from newsletter.cli import output, rehearsalreport, rehearsing, sending, wiring
 from newsletter.cli.app import Call, command
 from newsletter.providers.hostile import likes
 
@@ -16,7 +16,9 @@ from newsletter.providers.hostile import likes
     type=click.Choice(likes.names()),
     help="Whose limits, calls and answers to rehearse with. Default: the configured provider's.",
 )
-@click.option("--seed", type=click.IntRange(0), metavar="N", help="Replay the rehearsal that was drawn from this number.")
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", help="Replay the rehearsal that was drawn from this number."
+)
 @click.option("--faults", default="some", metavar="LIST", help="none, some, many, or faults by name between commas.")
 @click.option("--kills", type=click.IntRange(0, 100), default=1, metavar="N", help="How often the process dies.")
 @click.option("--keep", is_flag=True, help="Keep the ledger of the rehearsal.")
@@ -53,5 +55,5 @@ def rehearse(
     if call.json:
         output.emit(report.data())
     else:
-        rehearsing.tell(report)
+        rehearsalreport.tell(report)
     return 1 if report.played.violations else summary.exit_code(report.played.status)

@@ -2,61 +2,62 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output, recording, sending, telling, wiring
+from newsletter.cli import output, recording, scheduling, sending, standing, watching, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import Blocked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from newsletter.config import Config
     from newsletter.delivery.ledger import Send
     from newsletter.store.database import Database
 
 
 @command()
 @click.argument("issue", required=False)
-def status(call: Call, issue: str | None) -> None:
-    """Show how a send stands: people and batches by state, time and rate.
+@click.option("--watch", is_flag=True, help="Look on until the send ends; Ctrl-C ends only the view.")
+def status(call: Call, issue: str | None, *, watch: bool) -> None:
+    """Show how a send stands: people and batches by state, its pace, faults, doubt, and who works on it.
 
-    ISSUE is a folder or its slug; the newest issue without it.
+    ISSUE is a folder or its slug; the newest issue without it. It may be asked from any terminal while the send
+    runs. With -v it tells when the send was held and taken up, and by whom; with --watch and --json together it
+    prints an object a line.
 
     \b
     Examples:
       newsletter status
+      newsletter status --watch
       newsletter status 2026-11-20-the-tide-tables --json
     """
-    from newsletter.delivery import summary
-
-    config = call.config()
-    with _found(config, issue) as (database, made):
-        with database.read() as connection:
-            now = summary.status(connection, made.id)
-        telling.report(call, now)
-        if call.verbose and not call.json:
-            output.table(("batches", "count"), sorted(now.batches.items()))
+    with sending.found(call.config(), issue) as (database, made):
+        if watch:
+            watching.watch(call, database, made.id)
+        else:
+            standing.report(call, *watching.look(database, made.id))
 
 
 @command()
 @click.argument("issue", required=False)
-def pause(call: Call, issue: str | None) -> None:
+@click.option("--reason", metavar="TEXT", default="", help="Why; `status` shows it.")
+def pause(call: Call, issue: str | None, reason: str) -> None:
     """Hold a running send; batches in flight finish, `resume` goes on.
 
     \b
-    Example:
-      newsletter pause 2026-11-20-the-tide-tables
+    Examples:
+      newsletter pause
+      newsletter pause 2026-11-20-the-tide-tables --reason "a wrong date in the first paragraph"
     """
     from newsletter.delivery import control
+    from newsletter.store.clock import utcnow
 
-    with _found(call.config(), issue) as (database, made):
+    why = " ".join("".join(char if char.isprintable() else " " for char in reason).split())
+    with sending.found(call.config(), issue) as (database, made):
         with database.write() as connection:
-            held = control.pause(connection, made.id)
+            held = control.pause(connection, made.id, why, at=utcnow(), by=sending.operator())
         if not held:
             message = f"{made.slug} is not running: it is {made.state}"
             raise Blocked(message)
@@ -77,12 +78,12 @@ def cancel(call: Call, issue: str | None) -> None:
     from newsletter.delivery import claims, control, owners
     from newsletter.store.clock import utcnow
 
-    with _found(call.config(), issue) as (database, made):
+    with sending.found(call.config(), issue) as (database, made):
         with database.read() as connection:
             named = claims.owners_in_hand(connection, made.id)
         dead = owners.dead(database.path.parent / "locks", named)
         with database.write() as connection:
-            stopped = control.cancel(connection, made.id, utcnow(), dead)
+            stopped = control.cancel(connection, made.id, utcnow(), dead, by=sending.operator())
         if not stopped:
             message = f"{made.slug} cannot be cancelled: it is {made.state}"
             raise Blocked(message)
@@ -102,15 +103,20 @@ def resume(call: Call, issue: str | None, record: Path | None, *, frozen: bool, 
       newsletter resume
       newsletter resume 2026-11-20-the-tide-tables --frozen --yes
     """
-    from newsletter.delivery import control, start, summary
+    from newsletter.delivery import control, schedule, start, summary
     from newsletter.delivery.freeze import of_edition
     from newsletter.store.clock import utcnow
 
     config = call.config()
-    with recording.recorded(wiring.provider(config), record) as provider, _found(config, issue) as (database, made):
+    with (
+        recording.recorded(wiring.provider(config), record) as provider,
+        sending.found(config, issue) as (database, made),
+    ):
         if made.state == "done":
             message = f"{made.slug} is done: there is nothing to go on with"
             raise Blocked(message)
+        if schedule.unbegun(made):
+            return scheduling.plan_again(call, database, made)
         with database.read() as connection:
             pictures = start.content_of(connection, made.content_sha).pictures
         sending.fit(config, database, config.root / config.issues / made.slug, pictures)
@@ -123,24 +129,9 @@ def resume(call: Call, issue: str | None, record: Path | None, *, frozen: bool, 
         if not yes:
             output.confirm_number(people["open"] + people["cancelled"], "remaining recipients")
         with database.write() as connection:
-            control.resume(connection, made.id, utcnow())
+            control.resume(connection, made.id, utcnow(), by=sending.operator())
         return sending.carry_out(call, config, database, now, provider)
 
 
-@contextlib.contextmanager
-def _found(config: Config, name: str | None) -> Iterator[tuple[Database, Send]]:
-    """The database and the issue's newest send; ``Blocked`` when there is none."""
-    with sending.opened(config) as database:
-        made = sending.find(config, database, name) if database else None
-        if database is None or made is None:
-            what = wiring.issue_folder(config, name).name
-            message = f"{what} has not been sent"
-            raise Blocked(message, hint=f"Look at `newsletter plan {what}`, then `newsletter send {what}`.")
-        yield database, made
-
-
 def _tell(call: Call, database: Database, made: Send) -> None:
-    from newsletter.delivery import summary
-
-    with database.read() as connection:
-        telling.report(call, summary.status(connection, made.id))
+    standing.report(call, *watching.look(database, made.id))

@@ -7,7 +7,7 @@ A page of another site can send forms here, but neither a key nor a name of this
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from newsletter.providers.dialects.desk import Desk
+    from newsletter.providers.dialects.desk import Answers
 
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """The names under which this machine reaches itself."""
@@ -28,12 +28,27 @@ HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 
 
+class Give(Protocol):
+    """Brings an answer on its way; ``head`` without its body."""
+
+    async def __call__(self, receive: Receive, send: Send, reply: Reply, *, head: bool) -> None:
+        """Bring it."""
+
+
 class Dialects:
     """Answers calls to the APIs; every other request goes to ``pages``."""
 
-    def __init__(self, desk: Desk, pages: ASGIApp, *, now: Callable[[], dt.datetime] | None = None) -> None:
+    def __init__(
+        self,
+        desk: Answers,
+        pages: ASGIApp,
+        *,
+        now: Callable[[], dt.datetime] | None = None,
+        give: Give | None = None,
+    ) -> None:
         self._desk = desk
         self._pages = pages
+        self._give = give or whole
         self._now = now or (lambda: dt.datetime.now(dt.UTC))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +75,7 @@ class Dialects:
             )
             # Building a thousand mails takes a while, in which the pages and other calls go on.
             reply = await run_in_threadpool(self._desk.answer, call)
-        await _send(send, reply, head=scope["method"] == "HEAD")
+        await self._give(receive, send, reply, head=scope["method"] == "HEAD")
 
 
 def _refusal(headers: dict[str, str]) -> Reply | None:
@@ -89,7 +104,9 @@ async def _body(receive: Receive, most: int) -> bytes | None:
             return b"".join(parts)
 
 
-async def _send(send: Send, reply: Reply, *, head: bool) -> None:
+async def whole(receive: Receive, send: Send, reply: Reply, *, head: bool) -> None:
+    """Bring an answer as it is."""
+    del receive
     headers = [*reply.headers, *_HEADERS, ("content-length", str(len(reply.body)))]
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": raw})

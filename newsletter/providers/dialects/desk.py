@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from newsletter.errors import Unwritable
 from newsletter.providers.dialects import mailgun, mailgun_gate, mailgun_lists, resend, resend_lists
@@ -50,6 +50,13 @@ def most_bytes(name: str) -> int:
 def too_large(name: str) -> Reply:
     """The answer to a larger one."""
     return mailgun_gate.too_large() if name == mailgun_gate.DIALECT else resend.too_large()
+
+
+class Answers(Protocol):
+    """What calls are brought to."""
+
+    def answer(self, call: Call) -> Reply:
+        """Decide, write, and answer."""
 
 
 class Desk:
@@ -95,7 +102,7 @@ class Desk:
         try:
             self._keep.store(name, outcome)
         except Unwritable as error:
-            return _broken(error.message)
+            return broken(error.message)
         return outcome.reply
 
     # -- Mailgun ----------------------------------------------------------------------
@@ -112,7 +119,7 @@ class Desk:
         try:
             return mailgun_lists.people(call, room, self._keep.suppressed())
         except BadFile as error:
-            return _broken(str(error))
+            return broken(str(error))
 
     # -- Resend -----------------------------------------------------------------------
 
@@ -124,7 +131,7 @@ class Desk:
         except Declined as declined:
             return declined.reply
         except BadFile as error:
-            return _broken(str(error))
+            return broken(str(error))
         return (
             self._settle(resend.DIALECT, resend.accept(call, self._token())) if key is None else self._once(call, key)
         )
@@ -159,11 +166,11 @@ class Desk:
             try:
                 self._keep.remember(key, Known(sha, call.at, reply))
             except Unwritable as error:
-                return _broken(error.message)
+                return broken(error.message)
         return reply
 
 
-def _broken(words: str) -> Reply:
+def broken(words: str) -> Reply:
     """The outbox itself cannot go on; in a shape that both providers' clients can read."""
     return answer(500, {"statusCode": 500, "name": "internal_server_error", "message": words})
 

@@ -65,7 +65,7 @@ _DOUBT = "made again with its key; without keys in doubt"
 MISHAPS: tuple[Mishap, ...] = (
     Mishap("unreachable", "nothing", "connection refused", _AGAIN, "not sent"),
     Mishap("throttled", "nothing", "429 without a time", _PACED, "not sent", retry_after=1.0),
-    Mishap("throttled-30s", "nothing", "429 with Retry-After: 30", _PACED, "not sent", retry_after=30.0),
+    Mishap("throttled-timed", "nothing", "429 with Retry-After: 30", _PACED, "not sent", retry_after=30.0),
     Mishap("quota", "nothing", "the quota is used up", "held, exit code 75", "not sent", fault=Fault.LATER),
     Mishap("unauthorized", "nothing", "401, the key is refused", "held, exit code 78", "not sent", fault=Fault.CONFIG),
     Mishap("wrong-url", "nothing", "404, no such address", "held, exit code 78", "not sent", fault=Fault.CONFIG),

@@ -96,15 +96,18 @@ class Hostile:
         body: _Body = payload.body
         who = members(body.people)
         self.world.passing("called", who)
-        mishap = self._begin(who, body.people)
+        try:
+            mishap = self._begin(who, body.people)
+        except Unwritable as error:
+            raise NotSent(error.message, fault=Fault.DISK) from error
         self.world.wait(mishap.seconds if mishap else 0.0)
         if mishap and mishap.arrives == "nothing":
             self.world.passing("decided", who)
             raise mishap.error() or NotSent(mishap.heard)
         answer = self._decide(payload, key, mishap)
         self.world.passing("decided", who)
-        if mishap and (error := mishap.error()):
-            raise error
+        if mishap and (heard := mishap.error()):
+            raise heard
         if isinstance(answer, Refused):
             raise answer
         return answer
@@ -169,7 +172,7 @@ class Hostile:
             try:
                 self.truth.take(taken)
             except Unwritable as error:
-                raise NotSent(error.message, fault=Fault.DISK) from error
+                raise Unknown(error.message, fault=Fault.DISK) from error
         answer = self._answer(taken)
         return replace(answer, ids=answer.ids[::-1]) if mishap and mishap.name == "reordered" else answer
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from filelock import FileLock
+
 FILE = "truth.jsonl"
 
 
@@ -51,6 +53,7 @@ class Truth:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._turn = threading.RLock()
+        self._lock: FileLock | None = None
         self._read = 0
         self._tried: list[Tried] = []
         self._attempts: Counter[str] = Counter()
@@ -60,17 +63,24 @@ class Truth:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Know all that is known, and be the only one to add to it."""
+        """Know all that is known, and be the only one to add to it; raises ``Unwritable``."""
         with self._turn:
             if self._path is None:
                 yield
                 return
-            from filelock import FileLock
+            if self._lock is None:
+                from filelock import FileLock
 
-            make_folder(self._path.parent)
-            with FileLock(self._path.with_name(f".{self._path.name}.lock"), thread_local=False):
-                self._catch_up()
+                make_folder(self._path.parent)
+                self._lock = FileLock(self._path.with_name(f".{self._path.name}.lock"), thread_local=False)
+            with writing(self._path):
+                self._lock.acquire()
+            try:
+                with writing(self._path):
+                    self._catch_up()
                 yield
+            finally:
+                self._lock.release()
 
     # -- what is known ----------------------------------------------------------------
 
@@ -112,7 +122,7 @@ class Truth:
             self._add_call(tried)
 
     def take(self, taken: Taken) -> None:
-        """Accept; raises ``Unwritable`` when it cannot be written down, and then nothing was accepted."""
+        """Accept; raises ``Unwritable`` when it cannot be written down for sure."""
         with self.alone():
             self._append({"accepted": taken._asdict() | {"at": taken.at.isoformat()}}, durable=True)
             self._add(taken)
