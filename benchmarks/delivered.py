@@ -20,7 +20,7 @@ from newsletter.delivery.start import Wish
 from newsletter.links import Links
 from newsletter.store.clock import utcnow
 from newsletter.store.database import open_database
-from newsletter.store.tables import batch
+from newsletter.store.tables import batch, event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,9 @@ def delivered(scene: Scene) -> dict[str, float]:
         if (accepted := connection.execute(taken).scalar_one()) != scene.people:
             message = f"{accepted} of {scene.people} were accepted: {ledger.get(connection, job.send_id)}"
             raise RuntimeError(message)
-    return {"freezing": frozen - began, "working": ended - ready}
+        put_back = select(func.count()).where(event.c.from_state == "sending", event.c.to_state == "pending")
+        refusals = connection.execute(put_back).scalar_one()
+    return {"freezing": frozen - began, "working": ended - ready, "refusals": refusals}
 
 
 def helping(scene: Scene) -> dict[str, float]:

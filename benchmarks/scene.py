@@ -42,7 +42,10 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """One measurement: so many people by a provider, ``size`` a call, from ``workers`` threads of each process."""
+    """One measurement: so many people by a provider, ``size`` a call, from ``workers`` threads of each process.
+
+    ``per_second`` is the rate that the provider names.
+    """
 
     folder: str
     url: str
@@ -51,6 +54,7 @@ class Scene:
     size: int
     workers: int
     processes: int = 1
+    per_second: float | None = None
 
     @property
     def root(self) -> Path:
@@ -88,7 +92,7 @@ class Scene:
         from newsletter.providers.resend import Resend
 
         if self.provider == "mailgun":
-            return Mailgun(Account(self.url, 60, None, DOMAIN), "key-of-nobody")
+            return Mailgun(Account(self.url, 60, self.per_second, DOMAIN), "key-of-nobody")
         return Resend(Account(self.url, 60, 1_000_000), "re_nobody")
 
 

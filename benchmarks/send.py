@@ -36,13 +36,15 @@ class Bench:
         self._rounds = rounds
         self._ready: set[int] = set()
 
-    def take(self, part: str, people: int, provider: str = "mailgun", latency: int = 0, **how: Any) -> dict[str, float]:
+    def take(
+        self, part: str, people: int, provider: str = "mailgun", latency: int = 0, limit: int = 0, **how: Any
+    ) -> dict[str, float]:
         """One measurement."""
         if part != "prepare" and people not in self._ready:
             self.take("prepare", people)
             self._ready.add(people)
         size = 1_000 if provider == "mailgun" else 100
-        url = self._sink.url(0 if provider == "mailgun" else size, latency)
+        url = self._sink.url(0 if provider == "mailgun" else size, latency, limit)
         given = {"folder": self._folder, "url": url, "provider": provider, "people": people, "size": size, "workers": 1}
         command = [sys.executable, str(ROOT / "benchmarks" / "scene.py"), part, json.dumps(given | how)]
         done = subprocess.run(command, cwd=self._folder, env=_environment(), check=True, stdout=subprocess.PIPE)
@@ -62,7 +64,8 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def _line(name: str, ratio: float, goal: str) -> None:
+def line(name: str, ratio: float, goal: str) -> None:
+    """One figure and what it shall be."""
     print(f"  {name:<78} {ratio:6.2f}   (goal {goal})", flush=True)
 
 
@@ -71,13 +74,13 @@ def against_anymail(bench: Bench, people: int, few: int) -> None:
     print("e-mails a second, ledger on, one connection, ÷ django-anymail's")
     ours = {"part": "delivered", "people": people}
     one, two, theirs = bench.rates(ours, {**ours, "processes": 2}, {"part": "anymail_mailgun", "people": few})
-    _line("Mailgun, values put in there, 1,000 a call", one / theirs, "8")
-    _line("the same, the command run twice at the same time", two / theirs, "8")
+    line("Mailgun, values put in there, 1,000 a call", one / theirs, "8")
+    line("the same, the command run twice at the same time", two / theirs, "8")
     ours = {"part": "delivered", "provider": "resend", "people": few // 2}
     theirs_too = {"part": "anymail_resend", "provider": "resend", "people": few // 10}
     one, two, theirs = bench.rates(ours, {**ours, "processes": 2}, theirs_too)
-    _line("Resend, rendered here with 48 kB of HTML, 100 a call", one / theirs, "4")
-    _line("the same, the command run twice at the same time", two / theirs, "4")
+    line("Resend, rendered here with 48 kB of HTML, 100 a call", one / theirs, "4")
+    line("the same, the command run twice at the same time", two / theirs, "4")
 
 
 def against_a_bare_loop(bench: Bench, rounds: int) -> None:
@@ -88,7 +91,7 @@ def against_a_bare_loop(bench: Bench, rounds: int) -> None:
             people = rounds * WORKERS * size
             scene = {"people": people, "provider": provider, "latency": latency, "workers": WORKERS}
             ours, bare = bench.rates({"part": "delivered", **scene}, {"part": "bare", **scene})
-            _line(f"{provider.capitalize()}, {latency} ms a call", ours / bare, goal)
+            line(f"{provider.capitalize()}, {latency} ms a call", ours / bare, goal)
 
 
 def without_ledger(bench: Bench, people: int) -> None:
@@ -101,15 +104,15 @@ def without_ledger(bench: Bench, people: int) -> None:
     ):
         scene = {"people": number, "provider": provider, "latency": latency, "workers": WORKERS}
         on, off = bench.rates({"part": "delivered", **scene}, {"part": "unledgered", **scene})
-        _line(f"{provider.capitalize()}, {latency} ms a call", off / on, "at most 1.2")
+        line(f"{provider.capitalize()}, {latency} ms a call", off / on, "at most 1.2")
 
 
 def memory(bench: Bench, people: int) -> None:
     """The peak of a whole process."""
     few, many = (bench.take("delivered", number, workers=WORKERS)["peak"] for number in (min(FEW, people), people))
     print(f"peak memory of a send to {people:,} people, {WORKERS} workers")
-    _line(f"÷ that of one to {min(FEW, people):,}", many / few, "at most 1.25")
-    _line("MiB", many / 1024, f"under {MEMORY}")
+    line(f"÷ that of one to {min(FEW, people):,}", many / few, "at most 1.25")
+    line("MiB", many / 1024, f"under {MEMORY}")
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
    The path says what it does: /LATENCY/IDS/... waits so many milliseconds after the whole request, keeping nobody
    else waiting, and answers with that many ids as Resend does, or with IDS 0 as Mailgun does. Bodies are dropped
-   in the kernel (MSG_TRUNC, tcp(7)). It prints its port, and ends when its standard input does. */
+   in the kernel (MSG_TRUNC, tcp(7)). /LATENCY/IDS/LIMIT/... answers 429 to more than LIMIT calls within a second.
+   It prints its port, and ends when its standard input does. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -20,7 +21,7 @@
 enum { HEAD = 16384, CALLS = 1024, IDS = 1000, ANSWER = 64 * IDS + 1024, PIECE = 1 << 20 };
 
 struct call {
-    int open, size, ids;
+    int open, size, ids, limit;
     long left;      /* bytes of the body still to come */
     long long due;  /* when to answer, in ms; 0 while the request is not complete */
     long latency;
@@ -29,6 +30,8 @@ struct call {
 
 static struct call *calls[CALLS];
 static char piece[PIECE], answer[ANSWER];
+static long long came[CALLS]; /* when the latest calls came, those with a limit */
+static unsigned long counted;
 static unsigned long made;
 
 static long long now(void) {
@@ -42,11 +45,23 @@ static void end(int fd) {
     close(fd);
 }
 
+/* Whether a call comes within a second of the one so many before it; it counts either way. */
+static int too_fast(int limit) {
+    long long at = now();
+    int many = limit && counted >= (unsigned)limit && came[(counted - limit) % CALLS] > at - 1000;
+    if (limit) came[counted++ % CALLS] = at;
+    return many;
+}
+
 static void reply(int fd) {
     struct call *call = calls[fd];
     static char body[ANSWER];
     int size = 0, i;
-    if (call->ids == 0) {
+    const char *line = "200 OK";
+    if (call->ids < 0) {
+        line = "429 Too Many Requests";
+        size = snprintf(body, sizeof body, "{\"message\":\"too many requests\"}");
+    } else if (call->ids == 0) {
         size = snprintf(body, sizeof body, "{\"id\":\"<%lu@sink>\",\"message\":\"Queued. Thank you.\"}", made++);
     } else {
         size = snprintf(body, sizeof body, "{\"data\":[");
@@ -55,7 +70,7 @@ static void reply(int fd) {
         size += snprintf(body + size, sizeof body - size, "]}");
     }
     int length = snprintf(answer, sizeof answer,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s", size, body);
+        "HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s", line, size, body);
     call->size = 0;
     call->due = 0;
     if (send(fd, answer, length, MSG_NOSIGNAL) != length) end(fd); /* the caller waits, so its buffer is empty */
@@ -66,8 +81,9 @@ static int understood(struct call *call, char *blank) {
     char *line, *slash = strchr(call->head, '/');
     long length = 0;
     *blank = 0;
-    if (!slash || sscanf(slash, "/%ld/%d/", &call->latency, &call->ids) != 2) return 0;
-    if (call->ids < 0 || call->ids > IDS) return 0;
+    call->limit = 0;
+    if (!slash || sscanf(slash, "/%ld/%d/%d/", &call->latency, &call->ids, &call->limit) < 2) return 0;
+    if (call->ids < 0 || call->ids > IDS || call->limit < 0 || call->limit >= CALLS) return 0;
     for (line = call->head; (line = strstr(line, "\r\n")); )
         if (!strncasecmp(line += 2, "content-length:", 15)) length = atol(line + 15);
     call->left = length - (call->size - (blank + 4 - call->head));
@@ -93,6 +109,7 @@ static void hear(int fd) {
             call->left -= got;
         }
         if (call->left <= 0) {
+            if (too_fast(call->limit)) call->ids = -1;
             call->due = now() + call->latency;
             if (call->latency == 0) reply(fd);
             return;

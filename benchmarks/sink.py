@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PATH = re.compile(rb"[A-Z]+ /(\d+)/(\d+)/")
+_PATH = re.compile(rb"[A-Z]+ /(\d+)/(\d+)/(?:(\d+)/)?")
 
 
 class Sink:
@@ -36,6 +36,7 @@ class Sink:
 
     def __enter__(self) -> Self:
         made = _compiled(Path(self._folder.name) / "sink")
+        self.limits = made is not None
         self.name = "C, one process" if made else f"Python, {_processes()} processes, for want of a C compiler"
         command = [str(made)] if made else [sys.executable, __file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -43,9 +44,12 @@ class Sink:
         self._port = int(self._process.stdout.readline())
         return self
 
-    def url(self, ids: int = 0, latency: int = 0) -> str:
-        """Where calls are answered after ``latency`` milliseconds, with so many ids or as Mailgun does."""
-        return f"http://127.0.0.1:{self._port}/{latency}/{ids}"
+    def url(self, ids: int = 0, latency: int = 0, limit: int = 0) -> str:
+        """Where calls are answered after ``latency`` milliseconds, with so many ids or as Mailgun does.
+
+        With a ``limit`` more calls than that within a second are answered with 429.
+        """
+        return f"http://127.0.0.1:{self._port}/{latency}/{ids}" + (f"/{limit}" if limit else "")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -30,6 +30,9 @@ SLOWER = 0.8
 FASTER = 1.002
 """What every call gains of it back: a limit that was met once is felt for again, slowly."""
 
+WITHIN = 0.97
+"""What is used of a rate that is named: a call that comes late makes the second after it too full by one."""
+
 _SLOWEST = 0.05
 """Calls a second, at least."""
 
@@ -53,6 +56,7 @@ def slot(connection: Connection, account: str, per_second: float | None, now: dt
     """
     at = now.timestamp()
     row = _row(connection, account)
+    per_second = per_second and per_second * WITHIN
     if row is None:
         if per_second is not None:
             connection.execute(insert(rate).values(account=account, tat=at + 1 / per_second, per_second=per_second))

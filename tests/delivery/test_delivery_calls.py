@@ -331,7 +331,7 @@ def test_a_long_retry_after_pauses(ledger_db: Database, truth: Truth, clock: Clo
 def slots(database: Database, at: dt.datetime, count: int, per_second: float | None) -> list[float]:
     """Book slots at one moment."""
     with database.write() as connection:
-        return [round(rate.slot(connection, "acc", per_second, at), 6) for _ in range(count)]
+        return [round(rate.slot(connection, "acc", per_second and per_second / rate.WITHIN, at), 6) for _ in range(count)]
 
 
 def test_an_account_without_a_limit_is_not_slowed(ledger_db: Database) -> None:
@@ -398,7 +398,7 @@ def test_a_provider_that_wants_a_pause_gets_it(ledger_db: Database, truth: Truth
     assert end.send.state == "done"
     assert (clock.at - before).total_seconds() >= 30
     with ledger_db.read() as connection:
-        assert connection.execute(select(rates.c.per_second)).scalar_one() == pytest.approx(10.0)
+        assert connection.execute(select(rates.c.per_second)).scalar_one() == pytest.approx(10.0 * rate.WITHIN)
 
 
 # -- ids, search, old content -------------------------------------------------------------

@@ -224,7 +224,7 @@ def test_a_run_clears_the_locks_of_the_dead_it_has_taken_over(ledger_db: Databas
 def slots(database: Database, now: Callable[[], dt.datetime], count: int, per_second: float) -> list[float]:
     """Book slots at one moment."""
     with database.write() as connection:
-        return [round(rate.slot(connection, "acc", per_second, now()), 6) for _ in range(count)]
+        return [round(rate.slot(connection, "acc", per_second / rate.WITHIN, now()), 6) for _ in range(count)]
 
 
 def test_slots_come_evenly(ledger_db: Database) -> None:
