@@ -42,6 +42,7 @@ bench: .venv/dev.stamp ## Print the figures, each a ratio taken in one run
 	$(BIN)/python benchmarks/import_people.py
 	$(BIN)/python benchmarks/send.py
 	$(BIN)/python benchmarks/pace.py
+	$(BIN)/python benchmarks/status.py
 
 node: ## Install the mail APIs that some tests stand on, written by others (needs npm)
 	npm install --prefix build/node --no-save --no-audit --no-fund --ignore-scripts --loglevel error $(NODE)

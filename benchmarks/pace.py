@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from typing import Any
 
 from send import Bench, line
 from sink import Sink
@@ -23,7 +24,13 @@ def within_the_rate(bench: Bench, seconds: int, *, limited: bool) -> None:
     """A provider that allows so many calls a second, and says so."""
     print(f"a provider that answers in {LATENCY} ms and allows {PER_SECOND} calls a second, 4 workers")
     calls = seconds * PER_SECOND
-    scene = {"people": calls * 10, "size": 10, "workers": 4, "latency": LATENCY, "per_second": PER_SECOND}
+    scene: dict[str, Any] = {
+        "people": calls * 10,
+        "size": 10,
+        "workers": 4,
+        "latency": LATENCY,
+        "per_second": PER_SECOND,
+    }
     took = bench.take("delivered", **scene, limit=PER_SECOND if limited else 0)
     ideal = (calls - 1) / PER_SECOND + LATENCY / 1000
     line("time ÷ the ideal", took["working"] / ideal, "at most 1.05")
@@ -37,7 +44,7 @@ def within_the_latency(bench: Bench, calls: int) -> None:
     """As many calls as the workers can have under way."""
     print(f"calls a second ÷ workers ÷ latency, {FAR} ms a call")
     for workers, goal in ((4, "0.85"), (16, "0.8")):
-        scene = {"people": calls * workers * 100, "size": 100, "workers": workers, "latency": FAR}
+        scene: dict[str, Any] = {"people": calls * workers * 100, "size": 100, "workers": workers, "latency": FAR}
         took = bench.take("delivered", **scene)
         line(f"{workers} workers", calls * FAR / 1000 / took["working"], goal)
 

@@ -65,10 +65,10 @@ def before_start(config: Config, folder: Path, made: Send, edition: Edition | No
     from newsletter.delivery import approvalfile
 
     if edition is not None:
-        before_send(config, folder, edition, made.scheduled_at)
+        before_send(config, folder, edition, made.approved_for)
         return
     before = approvalfile.found(folder)
-    fits = before is not None and (before.matter.content, before.matter.at) == (made.content_sha, made.scheduled_at)
+    fits = before is not None and (before.matter.content, before.matter.at) == (made.content_sha, made.approved_for)
     if fits or not (config.approval or before):
         return
     what = "is not approved" if before is None else f"is not what was approved {who(config, before)}"

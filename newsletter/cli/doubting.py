@@ -1,10 +1,10 @@
-"""What stands behind ``newsletter resolve``: asking the provider, taking a word, and telling all that is known."""
+"""What stands behind ``newsletter resolve``: asking the provider, and taking the operator's word."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from newsletter.cli import output, sending, wiring
 from newsletter.cli.telling import counted, provider_name
@@ -12,20 +12,13 @@ from newsletter.errors import NewsletterError
 from newsletter.store import clock
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from newsletter.cli.app import Call
     from newsletter.config import Config
     from newsletter.delivery.ledger import Send
     from newsletter.delivery.resolve import Doubt, Word
     from newsletter.providers.base import Capabilities
     from newsletter.store.database import Database
-
-_SHOWN = 20
-"""Batches that are listed for people; scripts get them all."""
-
-_EVENTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,175 +129,3 @@ def _read(case: Case) -> Case:
     label = database.instance()[:8]
     outside = {each.number: f"{label}-{each.number}{names.of_batch(each.number)}" for each in doubts}
     return replace(case, made=made, doubts=doubts, names=outside)
-
-
-# -- for scripts ----------------------------------------------------------------------
-
-
-def data(case: Case) -> dict[str, Any]:
-    """All of it, for ``--json``."""
-    made = case.made
-    return {
-        "send": made.id,
-        "slug": made.slug,
-        "state": made.state,
-        "people_in_doubt": case.people,
-        "provider": made.provider,
-        "can_be_asked": bool(case.can and case.can.settling == "search"),
-        "not_asked": case.not_asked,
-        "found": list(case.found),
-        "assumed": case.word,
-        "settled": list(case.settled),
-        "changed_meanwhile": list(case.lost),
-        "batches": [_batch(case, each) for each in case.doubts],
-    }
-
-
-def _batch(case: Case, doubt: Doubt) -> dict[str, Any]:
-    return {
-        "batch": doubt.number,
-        "name": case.names[doubt.number],
-        "whole": doubt.whole,
-        "people": doubt.people,
-        "examples": list(doubt.examples),
-        "heard": doubt.heard,
-        "provider_says": case.answers.get(doubt.number, ""),
-        "attempts": doubt.attempts,
-        "first_tried_at": _stamp(doubt.tried_at),
-        "key": doubt.key,
-        "key_expires_at": _stamp(doubt.key_expires_at),
-        "payload_sha": doubt.payload_sha,
-        "provider_ref": doubt.provider_ref,
-        "events": [
-            {"at": clock.stamp(each.at), "from": each.before, "to": each.after, "why": each.why}
-            for each in doubt.events
-        ],
-    }
-
-
-def _stamp(moment: dt.datetime | None) -> str | None:
-    return clock.stamp(moment) if moment else None
-
-
-# -- for people -----------------------------------------------------------------------
-
-
-def show(call: Call, config: Config, case: Case) -> None:
-    """What came of it, what is left, and what it means."""
-    if call.json:
-        output.emit(data(case))
-        return
-    slug = output.style(case.made.slug, bold=True)
-    for line in _done(case):
-        output.say(f"{slug}  {line}")
-    if not case.doubts:
-        if not case.settled and not case.found:
-            output.say(f"{slug}  nothing is in doubt")
-        if case.made.state != "done":
-            output.hint(f"\n{_next(case)}")
-        return
-    output.say(f"{slug}  {_people(case.people)} in doubt, in {counted(len(case.doubts), 'batch')}")
-    if case.not_asked:
-        output.say(f"  {provider_name(case.made.provider)} was not asked: {case.not_asked}")
-    for each in case.doubts[:_SHOWN]:
-        output.say()
-        for line in _lines(config, case, each):
-            output.say(line)
-    if len(case.doubts) > _SHOWN:
-        output.say(f"\n… and {counted(len(case.doubts) - _SHOWN, 'batch')} more: --json lists them all")
-    _explain(case)
-
-
-def _people(number: int) -> str:
-    return f"{number:,} {'person' if number == 1 else 'people'}"
-
-
-def _done(case: Case) -> Iterator[str]:
-    if case.found:
-        yield f"{provider_name(case.made.provider)} has batch {_listed(case.found)}: settled as accepted"
-    if case.settled:
-        meaning = "settled as accepted" if case.word == "sent" else "open again"
-        yield f"by your word batch {_listed(case.settled)}: {meaning}"
-    if case.lost:
-        yield f"batch {_listed(case.lost)} had changed meanwhile: nothing was done about it"
-
-
-def _listed(numbers: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, numbers[:_SHOWN]))
-    return f"{shown} and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else shown
-
-
-def _lines(config: Config, case: Case, doubt: Doubt) -> Iterator[str]:
-    """Everything that is known of one batch."""
-
-    def when(moment: dt.datetime) -> str:
-        return f"{moment.astimezone(config.timezone):%Y-%m-%d %H:%M:%S %Z}"
-
-    some = ", ".join(doubt.examples) + (", …" if doubt.people > len(doubt.examples) else "")
-    part = "" if doubt.whole else " of it"
-    yield f"{output.style(f'batch {doubt.number}', bold=True)}  {_people(doubt.people)}{part}: {some}"
-    if doubt.tried_at:
-        often = "once" if doubt.attempts == 1 else f"{doubt.attempts} times"
-        yield f"  tried     {when(doubt.tried_at)}, {often}"
-    else:
-        yield "  tried     never, as far as this ledger knows"
-    yield f"  heard     {doubt.heard or 'nothing'}"
-    yield f"  key       {_key(case, doubt, when(doubt.key_expires_at) if doubt.key_expires_at else '')}"
-    yield f"  its name  {case.names[doubt.number]}, in the provider's metadata of the call"
-    yield f"  provider  {_said(case, doubt)}"
-    for at, before, after, why in doubt.events[-_EVENTS:]:
-        step = before.replace("_", " ") if before == after else f"{before} to {after}".replace("_", " ")
-        yield f"  {'event':<8}  {when(at)}  {step}{f': {why}' if why else ''}"
-
-
-def _key(case: Case, doubt: Doubt, expires: str) -> str:
-    if doubt.key is None:
-        return "none"
-    if case.can is not None and not case.can.idempotent:
-        return f"{doubt.key}, which means nothing to {provider_name(case.made.provider)}"
-    return f"{doubt.key}, {f'remembered until {expires}' if expires else 'remembered for ever'}"
-
-
-def _said(case: Case, doubt: Doubt) -> str:
-    """What the provider can tell, or has told."""
-    name = provider_name(case.made.provider)
-    answer = case.answers.get(doubt.number)
-    if not doubt.whole:
-        return f"{name} answered twice, and not the same"
-    if answer == "not found":
-        return f"{name} knows nothing of it, which proves nothing: events come late, and are kept for some days"
-    if answer:
-        return f"{name} could not tell: {answer}"
-    if case.can is not None and case.can.settling == "search":
-        return f"{name} was not asked"
-    return f"{name} cannot be asked; perhaps its own pages show whether these people were mailed"
-
-
-def _explain(case: Case) -> None:
-    """Doubt in plain words."""
-    slug = case.made.slug
-    output.say("\nWhat happened: the call was made, and its answer was lost or cannot be trusted. So nobody can tell")
-    output.say("whether the provider took these messages. Each of these people got the issue, or did not.")
-    output.say("\n  --assume sent    Takes it that they got it. Whoever did not, stays without this issue.")
-    output.say(
-        "  --assume unsent  Sends it to them with the next `newsletter send`, but for those who have left since."
-    )
-    output.say("                   Whoever got it already, gets it twice.")
-    output.hint(f"\nTo settle: newsletter resolve {slug} --assume sent|unsent --batch N, or --all. It can wait.")
-
-
-def explain_word(case: Case, word: str, people: int) -> None:
-    """What the word does, before it is confirmed."""
-    if word == "sent":
-        output.note(
-            f"{_people(people)} of {case.made.slug} will count as accepted, and never be mailed this issue again."
-        )
-    else:
-        output.note(
-            f"{_people(people)} of {case.made.slug} will be mailed by the next send; who got it already gets two."
-        )
-
-
-def _next(case: Case) -> str:
-    held = case.made.state == "cancelled" or case.made.paused_by == "operator"
-    return f"To go on: newsletter {'resume' if held else 'send'} {case.made.slug}"

@@ -77,6 +77,7 @@ def plan(
     config, edition, now = errand.config, errand.edition, utcnow()
     again = before is not None and not schedule.unbegun(before)
     if at is None:
+        now = now.replace(microsecond=0)
         at = moments.Moment(now, terms.zone)
     wish = sending.wish(config, errand.provider, edition, _kind(before, again=again), terms)
     changed = [] if before is None or again else _changes(errand.database, before, at, wish.frozen, terms)
@@ -101,7 +102,7 @@ def plan(
     if ask:
         output.note("The content is frozen now; who gets it is whoever is active when it begins.")
         output.confirm_number(shown.recipients, "recipients")
-    step = schedule.plan(errand.database, wish, at.at, utcnow(), before)
+    step = schedule.plan(errand.database, wish, at.at, now, before)
     if not step.mine:
         message = f"{edition.slug} was planned or begun by another process meanwhile: it is {step.send.state}"
         raise Blocked(message, hint=f"See how it stands: newsletter status {edition.slug}")
@@ -121,8 +122,8 @@ def _changes(database: Database, before: Send, at: Moment, now: Frozen, terms: T
     found: list[str] = []
     if before.scheduled_at != at.at:
         found.append(f"it would have begun {when(before)}")
-    if before.terms != terms:
-        found.append("its stages" if replace(before.terms, zone="") != replace(terms, zone="") else "its zone")
+    if replace(before.terms, zone=terms.zone) != terms:
+        found.append("its stages")
     if freeze.sha(now) != before.content_sha:
         with database.read() as connection:
             old = start.content_of(connection, before.content_sha)

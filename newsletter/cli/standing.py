@@ -200,7 +200,7 @@ def _pace(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
         wait = duration((pulse.next_at - pulse.now).total_seconds())
         yield "next try", f"in {wait}, {counted(pulse.waiting, 'batch')} waiting"
     for each in pulse.troubles:
-        lately = f", {each.recent:,} in the last minute" if each.recent else ""
+        lately = f", {each.recent:,} in the last minute" if 0 < each.recent < each.calls else ""
         yield "faults", f"{each.kind}: {each.calls:,}{lately}, the last {_ago(pulse, each.last_at)}"
 
 

@@ -61,6 +61,9 @@ def _looks(database: Database, send_id: int) -> Iterator[tuple[Status, Pulse, bo
     while True:
         status, pulse = look(database, send_id)
         over = ended(status, pulse)
+        if over and status.send.state == "running":
+            # The ledger is read before the locks: a process may have ended its work, and itself, in between.
+            status, pulse = look(database, send_id)
         yield status, pulse, over
         if over:
             return

@@ -63,6 +63,11 @@ class Send:
     """When the next one may begin; ``None`` until the one before has ended."""
 
     @property
+    def approved_for(self) -> dt.datetime | None:
+        """The time that its approval must name: the planned one, unless it was planned for the moment itself."""
+        return self.scheduled_at if self.scheduled_at and self.scheduled_at > self.created_at else None
+
+    @property
     def fault(self) -> Fault | None:
         """What stopped it, when a fault did."""
         name = self.pause_reason.partition(":")[0].upper()

@@ -69,7 +69,7 @@ class Pulse:
 
     now: dt.datetime
     recent: float | None
-    """Messages settled a second within ``RECENT``; ``None`` when the send does not run."""
+    """Messages settled a second within ``RECENT``; ``None`` when nothing is under way."""
     left: float | None
     """Seconds until the end at this pace and within the account's limit; ``None`` when nobody can say."""
     last_answer: dt.datetime | None
@@ -113,7 +113,7 @@ def take(connection: Connection, locks: Path, made: Send, now: dt.datetime) -> P
     waits = _open(connection, made.id, now)
     held = _in_hand(connection, made.id)
     limit = connection.execute(select(rate).where(rate.c.account == made.account)).first()
-    running = made.state == "running"
+    running = made.state == "running" and waits.batches > 0
     recent = seen.recent if running else None
     free_at = (
         dt.datetime.fromtimestamp(limit.tat, dt.UTC) if limit and running and limit.tat > now.timestamp() else None

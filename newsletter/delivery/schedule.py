@@ -14,7 +14,7 @@ from newsletter.delivery import cutting, freeze, ledger, start, turns
 from newsletter.delivery.turns import Turn
 from newsletter.links import fingerprint
 from newsletter.store import clock
-from newsletter.store.tables import send
+from newsletter.store.tables import batch, send
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -58,7 +58,7 @@ def plan(database: Database, wish: Wish, at: dt.datetime, now: dt.datetime, befo
             connection.execute(update(send).where(send.c.id == number).values(**values))
         else:
             number = start.insert_send(connection, wish, now, audience_sha="", **when, **frozen)
-        state = before.state if before and before.id == number else ""
+        state = before.state if before and before.id == number else "new"
         turns.add(connection, number, Turn(now, state, "planned", wish.by, f"for {clock.stamp(at)}"))
         return Step(ledger.get(connection, number), mine=True)
 
@@ -98,9 +98,10 @@ def due(connection: Connection, realm: str, now: dt.datetime) -> tuple[Send, ...
 
 
 def begun(connection: Connection, realm: str, now: dt.datetime) -> tuple[Send, ...]:
-    """Sends that run by a plan or in stages, and have something to do now: whoever began them may be gone."""
+    """Sends that run by a plan or in stages, and have open batches and no wait: whoever began them may be gone."""
     where = (send.c.realm == realm, send.c.state == "running")
     plans = send.c.scheduled_at.is_not(None) | send.c.terms.is_not(None)
     waits = send.c.stage_at.is_not(None) & (send.c.stage_at > clock.stamp(now))
-    rows = connection.execute(select(send.c.id).where(*where, plans, ~waits).order_by(send.c.id)).scalars()
+    left = select(batch.c.id).where(batch.c.send_id == send.c.id, batch.c.state.in_(ledger.OPEN)).exists()
+    rows = connection.execute(select(send.c.id).where(*where, plans, ~waits, left).order_by(send.c.id)).scalars()
     return tuple(ledger.get(connection, number) for number in rows.all())

@@ -179,7 +179,7 @@ def translated(error: Exception, host: str, *, local: bool = False) -> ProviderE
     said = reason(error)
     if isinstance(error, NEVER_LEFT):
         if local and isinstance(error, httpx.ConnectError):
-            said += "; is `newsletter outbox --listen` running?"
+            said += " (is `newsletter outbox --listen` running?)"
         lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL)
         return NotSent(f"{host} cannot be reached: {said}", fault=Fault.CONFIG if lasting else None)
     return Unknown(f"the connection to {host} broke before its answer: {said}")

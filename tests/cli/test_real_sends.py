@@ -287,7 +287,7 @@ def test_a_trial_without_its_outbox_says_how_to_start_it(workspace: Workspace) -
     prepare(workspace, "mailgun", url)
     result = send(workspace)
     assert result.code == 69
-    assert "Connection refused; is `newsletter outbox --listen` running?" in result.json()["reason"]
+    assert "Connection refused (is `newsletter outbox --listen` running?)" in result.json()["reason"]
     assert "https://letters.nowhere.invalid is looked up on the network" in result.err
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert, update
 
 from newsletter.delivery import control, desk, freeze, start, summary, work
 from newsletter.delivery.start import Wish
+from newsletter.delivery.terms import NO_TERMS, Terms
 from newsletter.links import Links
 from newsletter.model import Edition, Field, Filter, Mailbox, Place, Slot, Template, Variant
 from newsletter.store.clock import stamp
@@ -135,11 +136,19 @@ class Clock:
         return desk.Tools(self.now, self.sleep, self.stop.is_set, self.name, lambda: 0.5)
 
 
-def wish(provider: Provider, made: Edition | None = None, *, batch: int = 4, kind: str = "issue") -> Wish:
+def wish(
+    provider: Provider,
+    made: Edition | None = None,
+    *,
+    batch: int = 4,
+    kind: str = "issue",
+    terms: Terms = NO_TERMS,
+) -> Wish:
     """What is to be sent."""
     made = made or edition()
     frozen = freeze.of_edition(made, MASTHEAD)
-    return Wish(made.issue_id, made.slug, kind, frozen, provider.capabilities, provider.account, batch, "tester")
+    account, can = provider.account, provider.capabilities
+    return Wish(made.issue_id, made.slug, kind, frozen, can, account, batch, "tester", terms)
 
 
 def begin(database: Database, provider: Provider, **how: Any) -> Send:

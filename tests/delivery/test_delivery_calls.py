@@ -331,7 +331,9 @@ def test_a_long_retry_after_pauses(ledger_db: Database, truth: Truth, clock: Clo
 def slots(database: Database, at: dt.datetime, count: int, per_second: float | None) -> list[float]:
     """Book slots at one moment."""
     with database.write() as connection:
-        return [round(rate.slot(connection, "acc", per_second and per_second / rate.WITHIN, at), 6) for _ in range(count)]
+        return [
+            round(rate.slot(connection, "acc", per_second and per_second / rate.WITHIN, at), 6) for _ in range(count)
+        ]
 
 
 def test_an_account_without_a_limit_is_not_slowed(ledger_db: Database) -> None:

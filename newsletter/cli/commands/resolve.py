@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from newsletter.cli import doubting, output, sending
+from newsletter.cli import doubting, doubtlines, output, sending
 from newsletter.cli.app import Call, command
 from newsletter.errors import Blocked, WrongUsage
 
@@ -49,11 +49,11 @@ def resolve(
             chosen = _chosen(case, numbers)
             if chosen and not yes:
                 people = sum(each.people for each in chosen)
-                doubting.explain_word(case, assume, people)
+                doubtlines.explain_word(case, assume, people)
                 look, declined = f"newsletter resolve {made.slug}", "nothing was changed"
                 output.confirm_number(people, "people in doubt", look=look, declined=declined)
             case = doubting.take_word(case, chosen, cast("Word", assume))
-        doubting.show(call, config, case)
+        doubtlines.show(call, config, case)
         return 3 if case.people else 0
 
 
