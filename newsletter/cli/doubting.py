@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Case:
     """The doubts of a send, and what came of asking about them."""
 
+    config: Config = field(repr=False)
     database: Database = field(repr=False)
     made: Send
     doubts: tuple[Doubt, ...]
@@ -56,7 +57,7 @@ def open_case(config: Config, database: Database, made: Send) -> Case:
     """What is in doubt, after the provider was asked where it can be."""
     from newsletter.providers.registry import capabilities
 
-    case = _read(Case(database, made, (), {}, None))
+    case = _read(Case(config, database, made, (), {}, None))
     if not case.doubts:
         return case
     can = next((each for each in capabilities() if each.name == made.provider), None)
@@ -126,6 +127,8 @@ def _read(case: Case) -> Case:
             resolve.close(connection, number, clock.utcnow(), sending.operator())
     with database.read() as connection:
         made = ledger.get(connection, number)
+    if made.state == "done" and case.doubts:
+        sending.record(case.config, database, made)
     label = database.instance()[:8]
     outside = {each.number: f"{label}-{each.number}{names.of_batch(each.number)}" for each in doubts}
     return replace(case, made=made, doubts=doubts, names=outside)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from newsletter.cli.app import Call
     from newsletter.cli.doubting import Case
-    from newsletter.config import Config
     from newsletter.delivery.resolve import Doubt
 
 _SHOWN = 20
@@ -77,7 +76,7 @@ def _stamp(moment: dt.datetime | None) -> str | None:
 # -- for people -----------------------------------------------------------------------
 
 
-def show(call: Call, config: Config, case: Case) -> None:
+def show(call: Call, case: Case) -> None:
     """What came of it, what is left, and what it means."""
     if call.json:
         output.emit(data(case))
@@ -96,7 +95,7 @@ def show(call: Call, config: Config, case: Case) -> None:
         output.say(f"  {provider_name(case.made.provider)} was not asked: {case.not_asked}")
     for each in case.doubts[:_SHOWN]:
         output.say()
-        for line in _lines(config, case, each):
+        for line in _lines(case, each):
             output.say(line)
     if len(case.doubts) > _SHOWN:
         output.say(f"\n… and {counted(len(case.doubts) - _SHOWN, 'batch')} more: --json lists them all")
@@ -122,11 +121,11 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return f"{shown} and {len(numbers) - _SHOWN:,} more" if len(numbers) > _SHOWN else shown
 
 
-def _lines(config: Config, case: Case, doubt: Doubt) -> Iterator[str]:
+def _lines(case: Case, doubt: Doubt) -> Iterator[str]:
     """Everything that is known of one batch."""
 
     def when(moment: dt.datetime) -> str:
-        return f"{moment.astimezone(config.timezone):%Y-%m-%d %H:%M:%S %Z}"
+        return f"{moment.astimezone(case.config.timezone):%Y-%m-%d %H:%M:%S %Z}"
 
     some = ", ".join(doubt.examples) + (", …" if doubt.people > len(doubt.examples) else "")
     part = "" if doubt.whole else " of it"

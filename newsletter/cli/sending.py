@@ -274,28 +274,33 @@ def worked_off(
 ) -> tuple[Status, Pulse, int]:
     """The same without a word at the end: how it stands then, and the exit code."""
     from newsletter.cli import staging
-    from newsletter.delivery import desk, guard, summary, work
+    from newsletter.delivery import desk, summary, work
     from newsletter.providers.wrappers import Announced
     from newsletter.store import mark
 
     mark.start(database)
     provider = Announced(provider, mark.advancer(database))
-    instance = database.instance()
-    folder = wiring.folder_of(config, made.issue_id)
-    if not config.trial and folder is not None:
-        guard.write_record(folder, instance, made)
+    record(config, database, made)
     stop = threading.Event()
     tools = desk.tools(stop, telling.retries(call, provider.capabilities.name))
     between = staging.between(call, config, database, made, provider, tools, wait=wait)
-    job = desk.job(database, made.id, provider, wiring.links(config, instance), tools, between)
+    job = desk.job(database, made.id, provider, wiring.links(config, database.instance()), tools, between)
     workers = min(config.sending.workers, provider.capabilities.workers or config.sending.workers)
     with stopping(stop), _bar(database, made) as watch:
         work.run(job, workers, watch)
     mark.advance(database, sync=True)
     status, pulse = watching.look(database, made.id)
-    if not config.trial and folder is not None:
-        guard.write_record(folder, instance, status.send)
+    record(config, database, status.send)
     return status, pulse, summary.exit_code(status, interrupted=stop.is_set())
+
+
+def record(config: Config, database: Database, made: Send) -> None:
+    """Write down beside the issue how its real send stands."""
+    from newsletter.delivery import guard
+
+    folder = wiring.folder_of(config, made.issue_id)
+    if not config.trial and folder is not None:
+        guard.write_record(folder, database.instance(), made)
 
 
 class _Watch:

@@ -119,10 +119,11 @@ def take(connection: Connection, locks: Path, made: Send, now: dt.datetime) -> P
         dt.datetime.fromtimestamp(limit.tat, dt.UTC) if limit and running and limit.tat > now.timestamp() else None
     )
     calls = limit.per_second if limit and running else None
+    later = made.stage + 1 < len(made.terms.ends)  # how long a send takes that waits, and may be stopped, nobody knows
     return Pulse(
         now=now,
         recent=recent,
-        left=time_left(waits, recent, calls, (free_at - now).total_seconds() if free_at else 0.0),
+        left=None if later else time_left(waits, recent, calls, (free_at - now).total_seconds() if free_at else 0.0),
         last_answer=seen.last_answer,
         troubles=seen.troubles,
         again=waits.doubtful,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import pty
 import sqlite3
@@ -11,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli.helpers_live import KEY, NOTHING_FOUND, SLUG, TAKEN, prepare, send, status
+from delivery.fakes_delivery import Fake, Truth
+from delivery.fakes_delivery import scripted as scripted_faults
+from delivery.helpers_delivery import Clock, begin, fresh, people, work_on
 from providers.scripted import Scripted, reply, scripted
 from support import CONFIGURATION
 
@@ -243,3 +248,20 @@ def test_without_a_send_there_is_nothing_to_settle(workspace: Workspace) -> None
     workspace.newsletter("send", "--yes")
     assert "nothing is in doubt" in workspace.newsletter("resolve").out
     assert workspace.newsletter("resolve", "--assume", "sent", "--all", "--json").json()["batches"] == []
+
+
+def test_the_record_beside_a_real_issue_has_its_end(workspace: Workspace) -> None:
+    """The last doubt of a real send is settled: sent.json says when it was finished. No key is set, so nobody is asked."""
+    workspace.issue("Hello.\n", slug=SLUG)
+    database = fresh(workspace.root)
+    people(database, 3)
+    clock = Clock()
+    fake = Fake(Truth(), "no keys", now=clock.now, fault=scripted_faults("time-out after"))
+    fake.capabilities = dataclasses.replace(fake.capabilities, name="mailgun", real=True)
+    work_on(database, begin(database, fake), fake, clock)
+    database.close()
+    workspace.write("newsletter.yaml", f"{CONFIGURATION}provider: mailgun\nmailgun:\n  domain: mg.example.org\n")
+    result = workspace.run("resolve", "--assume", "sent", "--all", "--yes", "--json")
+    assert (result.code, result.json()["state"]) == (0, "done"), result.err
+    assert "MAILGUN_API_KEY is not set" in result.json()["not_asked"]
+    assert json.loads((workspace.root / "issues" / SLUG / "sent.json").read_text("utf-8"))["finished_at"]

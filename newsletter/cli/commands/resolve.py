@@ -53,7 +53,7 @@ def resolve(
                 look, declined = f"newsletter resolve {made.slug}", "nothing was changed"
                 output.confirm_number(people, "people in doubt", look=look, declined=declined)
             case = doubting.take_word(case, chosen, cast("Word", assume))
-        doubtlines.show(call, config, case)
+        doubtlines.show(call, case)
         return 3 if case.people else 0
 
 
