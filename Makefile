@@ -19,7 +19,7 @@ demo-kill: .venv/run.stamp ## The same with 50,000 people, killing the send twic
 	@$(BIN)/python docs/demo.py --people 50000 --kills 2
 
 test: .venv/dev.stamp ## Run every test; what was skipped, and why, is printed last
-	$(BIN)/python -m pytest -rs
+	$(BIN)/python -m pytest -rs -n auto --dist worksteal
 
 check: .venv/dev.stamp ## Formatting, lint, types, and the walls between the rooms
 	$(BIN)/ruff format --check .

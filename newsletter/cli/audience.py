@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from newsletter import config
-from newsletter.cli import output
+from newsletter.cli import output, wiring
 from newsletter.errors import WrongUsage
 from newsletter.personal import unsafe_in_header
 
@@ -28,9 +28,7 @@ _AT_A_TIME = 500
 @contextlib.contextmanager
 def opened(call: Call) -> Iterator[Database]:
     """The workspace's database, made if it is not there, closed at the end of the block."""
-    from newsletter.store.database import open_database
-
-    database = open_database(call.config().database)
+    database = wiring.made(call.config())
     try:
         yield database
     finally:

@@ -36,9 +36,7 @@ def refuse_running(config: Config) -> None:
     """Raise ``Blocked`` while a process of this machine sends."""
     from newsletter.delivery import owners
 
-    folder = config.state / "locks"
-    named = {path.stem for path in folder.glob("*.lock")}
-    if named - owners.dead(folder, named):
+    if owners.at_work(config.state / "locks"):
         message = f"{display(config.database)}: mail is being sent from it"
         raise Blocked(message, hint="Wait for it, or hold it with `newsletter pause`; then run the same command again.")
 

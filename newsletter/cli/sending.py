@@ -41,7 +41,7 @@ def realm(config: Config) -> str:
 @contextlib.contextmanager
 def opened(config: Config) -> Iterator[Database | None]:
     """The workspace's database for the block, or ``None`` when there is none yet."""
-    database = wiring.database(config, create=False)
+    database = wiring.database(config)
     try:
         yield database
     finally:
@@ -282,7 +282,7 @@ def worked_off(
     provider = Announced(provider, mark.advancer(database))
     record(config, database, made)
     stop = threading.Event()
-    tools = desk.tools(stop, telling.retries(call, provider.capabilities.name))
+    tools = desk.tools(stop, telling.retries(call, provider.capabilities.name), telling.held(call))
     between = staging.between(call, config, database, made, provider, tools, wait=wait)
     job = desk.job(database, made.id, provider, wiring.links(config, database.instance()), tools, between)
     workers = min(config.sending.workers, provider.capabilities.workers or config.sending.workers)

@@ -54,6 +54,18 @@ def retries(call: Call, provider: str) -> Callable[[str, float], None]:
     return tell
 
 
+def held(call: Call) -> Callable[[str], None]:
+    """Says once that another process holds the database; what it returns may be called by any thread."""
+    told = threading.Event()
+
+    def tell(reason: str) -> None:
+        if not call.json and not told.is_set():
+            told.set()
+            output.note(f"{reason}; waiting for it")
+
+    return tell
+
+
 def provider_name(provider: str) -> str:
     """A provider, for people."""
     return "the outbox" if provider == OUTBOX else provider.title()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.errors import BadConfig, BadInput, Problem
+from newsletter.errors import BadConfig, BadInput, Problem, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def reader_values(config: Config, address: str) -> dict[str, str]:
     """One subscriber's values, with their links, for looking at that reader's copy."""
     from newsletter.audience.people import values_of
 
-    opened = database(config, create=False)
+    opened = database(config)
     if opened is None:
         message = f"{address} is not subscribed: there are no subscribers yet"
         raise BadInput(message, hint="Import some with `newsletter subscribers import`.")
@@ -155,13 +156,27 @@ def theme(config: Config, read: Issue | None = None) -> Theme:
     )
 
 
-def database(config: Config, *, create: bool = True) -> Database | None:
-    """The workspace's database; ``None`` when there is none and it shall not be made."""
-    if not create and not config.database.exists():
-        return None
+def database(config: Config) -> Database | None:
+    """The workspace's database; ``None`` when there is none yet."""
+    return made(config) if config.database.exists() else None
+
+
+def made(config: Config) -> Database:
+    """The workspace's database, made if it is not there."""
     from newsletter.store.database import open_database
 
-    return open_database(config.database)
+    return open_database(config.database, before=partial(refuse_other_version, config))
+
+
+def refuse_other_version(config: Config) -> None:
+    """Raise ``TryLater`` while an older version of the program sends mail: a migration would pull the tables away."""
+    from newsletter.delivery import owners
+    from newsletter.files import display
+
+    if owners.at_work(config.state / "locks"):
+        message = f"{display(config.database)}: an older version of newsletter is sending mail from this database"
+        hint = "Wait for it, or end it with Ctrl-C where it runs; then run the same command again. Nothing was changed."
+        raise TryLater(message, hint=hint)
 
 
 def findings(config: Config, made: Edition, people: Database | None = None) -> tuple[Finding, ...]:
@@ -173,7 +188,7 @@ def findings(config: Config, made: Edition, people: Database | None = None) -> t
         return preflight(made, config, ())
     from newsletter.model import FieldGap
 
-    opened = people or database(config, create=False)
+    opened = people or database(config)
     if opened is None:
         return preflight(made, config, [FieldGap(name, 0, 0) for name in names])
     from newsletter.audience.gaps import field_gaps

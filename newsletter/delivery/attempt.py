@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from newsletter.delivery import claims, control, ledger, rate, resolve
 from newsletter.delivery.desk import patiently
@@ -12,7 +13,7 @@ from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Fault, NotSent, Refused, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
@@ -28,15 +29,36 @@ _TRIES = 5
 
 _LONGEST_WAIT = claims.LONGEST_WAIT.total_seconds()
 
+_T = TypeVar("_T")
 
-def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
-    """Take one batch through; raises ``Lost`` when somebody else has it meanwhile."""
+Further = Callable[["Connection"], "Claim | None"]
+
+
+def _no_further(_connection: Connection) -> Claim | None:
+    return None
+
+
+class _Call(NamedTuple):
+    """A call that is about to be made."""
+
+    payload: Payload
+    key: str
+    people: list[int]
+    further: Further
+
+
+def deliver(job: Job, streaks: Streaks, claim: Claim, further: Further = _no_further) -> Claim | None:
+    """Take one batch through; raises ``Lost`` when somebody else has it meanwhile.
+
+    ``further`` may take the next one in hand together with the record of an acceptance, which saves a
+    transaction for each batch; that claim is given back.
+    """
     if claim.key is None and len(claim.members) > (most := job.provider.capabilities.batch_max):
         why = "the provider takes fewer in a call"
         people = [who for who, *_ in claim.members]
         groups = [people[at : at + most] for at in range(0, len(people), most)]
         _record(job, claim, lambda c, at: ledger.split(c, claim.held, at, why, groups, expect="claimed"))
-        return
+        return None
     messages, unfit = job.writer.messages(job.frozen.variant(claim.variant), claim.members)
     payload = job.provider.prepare(job.letters[claim.variant], messages, job.batch_name(claim.held.batch))
     failed = (*unfit, *payload.failed)
@@ -47,18 +69,20 @@ def deliver(job: Job, streaks: Streaks, claim: Claim) -> None:
             claim,
             lambda c, at: ledger.split(c, claim.held, at, why, payload.split, expect="claimed", failed=failed),
         )
-        return
+        return None
     if claim.key is None and not payload.count:
         _record(job, claim, lambda c, at: ledger.skip(c, claim.held, at, "none of its messages can be made", failed))
-        return
+        return None
     if claim.key is not None and (other := _other_than_before(job, claim.key, payload.sha == claim.payload_sha)):
         _record(job, claim, lambda c, at: ledger.doubt(c, claim.held, at, other))
-        return
+        return None
     with streaks.lanes:
         ready = _ready(job, streaks, claim, payload, failed)
         if ready is not None:
             key, claim = ready
-            _call(job, streaks, claim, payload, key, [message.person for message in messages])
+            people = [message.person for message in messages]
+            return _call(job, streaks, claim, _Call(payload, key, people, further))
+    return None
 
 
 def _other_than_before(job: Job, key: str, same: bool) -> str:  # noqa: FBT001 - the one fact about its bytes
@@ -69,42 +93,43 @@ def _other_than_before(job: Job, key: str, same: bool) -> str:  # noqa: FBT001 -
     return "" if same else "its messages would not be the same as at the first attempt"
 
 
-def _call(job: Job, streaks: Streaks, claim: Claim, payload: Payload, key: str, people: list[int]) -> None:
+def _call(job: Job, streaks: Streaks, claim: Claim, call: _Call) -> Claim | None:
     """Make the call, and record what became of it."""
     try:
-        answer = job.provider.submit(payload, key)
+        answer = job.provider.submit(call.payload, call.key)
     except NotSent as error:
         _not_sent(job, streaks, claim, error)
     except Unknown as error:
         _unknown(job, streaks, claim, error)
     except Refused as error:
-        _refused(job, streaks, claim, error, people)
+        _refused(job, streaks, claim, error, call.people)
     else:
-        _answered(job, streaks, claim, answer, payload.count)
+        return _answered(job, streaks, claim, answer, call)
+    return None
 
 
-def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], object]) -> None:
+def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], _T]) -> _T:
     """Commit one change; a busy database is asked again until the lease ends."""
 
-    def once() -> None:
+    def once() -> _T:
         with job.database.write() as connection:
-            change(connection, job.tools.now())
+            return change(connection, job.tools.now())
 
-    patiently(job.tools, claim.lease_until, once)
+    return patiently(job.tools, claim.lease_until, once, finishing=True)
 
 
-def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, count: int) -> None:
+def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, call: _Call) -> Claim | None:
     """An acceptance, apart from those whom it refuses; one that refuses everybody counts as a refusal.
 
     Whoever is held back waits for the operator, and so does the send.
     """
     many = False
-    if len(answer.refused) < count:
+    if len(answer.refused) < call.payload.count:
         streaks.good()
     else:
         many = streaks.add_refused()
 
-    def settle(connection: Connection, at: dt.datetime) -> None:
+    def settle(connection: Connection, at: dt.datetime) -> Claim | None:
         try:
             ledger.accept(connection, claim.held, at, answer)
         except Lost:
@@ -116,8 +141,9 @@ def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, count: i
             control.pause_for_fault(connection, job.send_id, Fault.CONFIG, answer.held_back[0].reason)
         elif many:
             _hold_refused(connection, job, answer.refused[0].reason)
+        return call.further(connection)
 
-    _record(job, claim, settle)
+    return _record(job, claim, settle)
 
 
 def _hold_refused(connection: Connection, job: Job, why: str) -> None:
@@ -143,8 +169,6 @@ def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: l
             _hold_refused(connection, job, why)
 
     _record(job, claim, settle)
-    if cut:
-        streaks.cut()
 
 
 def _ready(

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, String, cast, exists, func, or_, select, update
 
@@ -15,9 +15,6 @@ from newsletter.delivery.ledger import Held
 from newsletter.store import clock
 from newsletter.store.prepared import Prepared, named
 from newsletter.store.tables import batch, delivery, event, person, person_event, send
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 LONGEST_WAIT = dt.timedelta(seconds=120)
 """How long a process waits for a provider; what takes longer is for the operator to know."""
@@ -44,8 +41,6 @@ class Claim:
     """The last change of anybody's status that was known when the batch was taken in hand."""
     key: str | None = None
     payload_sha: str | None = None
-    part: bool = False
-    """Whether it was cut out of another batch."""
 
 
 _STATE = Prepared(
@@ -57,7 +52,6 @@ class _Due(NamedTuple):
     """A batch that may be taken."""
 
     id: int
-    parent: int | None
     fence: int
     doubt: bool
     variant: str
@@ -136,14 +130,11 @@ def take(
     owner: str,
     now: dt.datetime,
     lease: dt.timedelta,
-    *,
     through: Through | None = None,
-    parts: bool = True,
 ) -> Claim | None:
     """Take the next batch in hand: first those that wait to be made again, then parts, then the untried.
 
-    Suppression is read again for the untried: who unsubscribed since the send began is skipped. Without
-    ``parts`` none are looked for: the caller knows that none wait, and the look costs as much as there are batches.
+    Suppression is read again for the untried: who unsubscribed since the send began is skipped.
     """
     stage = _stage(connection, send_id, through)
     if stage is None:
@@ -156,7 +147,7 @@ def take(
         "never": clock.stamp(now + 2 * LONGEST_WAIT),
     }
     for due, claimed in ((_DUE_AGAIN, _again), (_DUE_PART, _fresh), (_DUE_FRESH, _fresh)):
-        while (parts or due is not _DUE_PART) and (row := due.one(connection, when)):
+        while row := due.one(connection, when):
             if claim := claimed(connection, _Due._make(row), owner, now, lease):
                 return claim
     return None
@@ -176,7 +167,7 @@ def _fresh(connection: Connection, row: _Due, owner: str, now: dt.datetime, leas
     if not found:
         ledger.skip(connection, held, now, "nobody is left in it")
         return None
-    return Claim(held, row.variant, row.attempts, until, found, _history(connection), part=row.parent is not None)
+    return Claim(held, row.variant, row.attempts, until, found, _history(connection))
 
 
 def _again(connection: Connection, row: _Due, owner: str, now: dt.datetime, lease: dt.timedelta) -> Claim | None:
@@ -259,47 +250,6 @@ def _read(connection: Connection, batch_id: int) -> tuple[tuple[Member, ...], in
         return (), 0
     each = zip(map(int, people.split(",")), to.split(_BETWEEN), json.loads(f"[{fields}]"), strict=True)
     return tuple(sorted(each, key=itemgetter(0))), leavers
-
-
-# -- what the dead left ---------------------------------------------------------------
-
-
-def orphans(connection: Connection, send_id: int, dead: Collection[str], now: dt.datetime) -> list[Any]:
-    """Batches whose owner is dead, or whose lease has ended."""
-    rows = connection.execute(
-        select(batch.c.id, batch.c.fence, batch.c.doubt, batch.c.state, batch.c.owner, batch.c.lease_until)
-        .where(batch.c.send_id == send_id, batch.c.state.in_(("claimed", "sending")), batch.c.owner.is_not(None))
-        .order_by(batch.c.id)
-    ).all()
-    ended = clock.stamp(now)
-    return [row for row in rows if row.owner in dead or row.lease_until < ended]
-
-
-def recover(connection: Connection, send_id: int, dead: Collection[str], now: dt.datetime, *, idempotent: bool) -> int:
-    """Free what the dead had in hand; how many batches that was.
-
-    A claim costs nothing: it goes back. An intent may have been carried out: it is made again with
-    its key, or without keys it is in doubt.
-    """
-    rows = orphans(connection, send_id, dead, now)
-    for row in rows:
-        held = Held(row.id, row.fence, row.doubt)
-        why = "its process is gone" if row.owner in dead else "its lease has ended"
-        if row.state == "claimed":
-            ledger.release(connection, held, now, why)
-        elif idempotent:
-            ledger.unknown(connection, held, now, why, None)
-        else:
-            ledger.doubt(connection, held, now, why)
-    return len(rows)
-
-
-def owners_in_hand(connection: Connection, send_id: int | None = None) -> frozenset[str]:
-    """Every owner that a batch still names, of one send or of any."""
-    named = select(batch.c.owner).where(batch.c.owner.is_not(None)).distinct()
-    if send_id is not None:
-        named = named.where(batch.c.send_id == send_id)
-    return frozenset(connection.execute(named).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, insert, literal, select, update
 
-from newsletter.delivery import claims, turns
+from newsletter.delivery import orphans, turns
 from newsletter.delivery.turns import Turn
 from newsletter.store import clock
 from newsletter.store.tables import batch, delivery, event, send
@@ -55,7 +55,7 @@ def _close(connection: Connection, send_id: int, at: dt.datetime, dead: Collecti
     cancelled = select(send.c.id).where(send.c.id == send_id, send.c.state == "cancelled")
     if connection.execute(cancelled).first() is None:
         return
-    claims.recover(connection, send_id, dead, at, idempotent=False)
+    orphans.recover(connection, send_id, dead, at, idempotent=False)
     _all(connection, send_id, "sending", "in_doubt", at, batch.c.owner.is_(None), doubt=True)
     for state in ("pending", "claimed"):
         _all(connection, send_id, state, "cancelled", at)

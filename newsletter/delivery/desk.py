@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from newsletter.delivery import ledger, owners, rebind, start
 from newsletter.delivery.personalise import Writer
-from newsletter.errors import TryLater
+from newsletter.errors import Interrupted, TryLater
 from newsletter.store import epochs
 from newsletter.store.clock import utcnow
 
@@ -55,6 +55,8 @@ class Tools:
     lease: dt.timedelta = LEASE
     tell: Callable[[str, float], object] = lambda _reason, _seconds: None
     """Told by any thread why a call came to nothing, and in how many seconds it is made again."""
+    busy: Callable[[str], object] = lambda _reason: None
+    """Told by any thread, again and again, that another process holds the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,13 @@ class Between:
 NOTHING = Between()
 
 
-def tools(stop: threading.Event, tell: Callable[[str, float], object] = lambda _reason, _seconds: None) -> Tools:
+def tools(
+    stop: threading.Event,
+    tell: Callable[[str, float], object] = lambda _reason, _seconds: None,
+    busy: Callable[[str], object] = lambda _reason: None,
+) -> Tools:
     """The real ones; ``stop`` ends every wait."""
-    return Tools(utcnow, stop.wait, stop.is_set, lambda: secrets.token_hex(12), random.random, tell=tell)
+    return Tools(utcnow, stop.wait, stop.is_set, lambda: secrets.token_hex(12), random.random, tell=tell, busy=busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +150,21 @@ def job(
     )
 
 
-def patiently(tools: Tools, until: dt.datetime, action: Callable[[], _T]) -> _T:
-    """Do ``action``, again and again while another process holds the database, until ``until``."""
+def patiently(tools: Tools, until: dt.datetime, action: Callable[[], _T], *, finishing: bool = False) -> _T:
+    """Do ``action``, again and again while another process holds the database, until ``until``.
+
+    A process that shall stop waits no longer and raises ``Interrupted``, unless it is ``finishing`` what it began.
+    """
     while True:
         try:
             return action()
-        except TryLater:
+        except TryLater as error:
+            if tools.stopped() and not finishing:
+                message = f"Stopped. {error.message}"
+                raise Interrupted(message, hint="It is safe to run the same command again.") from error
             if tools.now() >= until:
                 raise
+            tools.busy(error.message)
             tools.sleep(POLL)
 
 
@@ -168,10 +181,6 @@ class Streaks:
     refused: int = 0
     whole: int = 0
     """Calls refused whole since the last acceptance, those among them that are cut and made again in parts."""
-    cuts: int = 1
-    """How often a batch was cut; one more than that, because an earlier process may have left parts."""
-    no_parts_since: int = 0
-    """What ``cuts`` was when no part was left waiting."""
     broken: BaseException | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -194,11 +203,6 @@ class Streaks:
             self.unknown = self.not_sent = 0
             self.whole += 1
             return self.whole >= _WHOLE
-
-    def cut(self) -> None:
-        """Note that parts of a batch are waiting now, and can be found."""
-        with self._lock:
-            self.cuts += 1
 
     def add_unknown(self) -> int:
         """Count an answer that says nothing; how many in a row."""

@@ -56,9 +56,9 @@ def dead(folder: Path, named: Iterable[str]) -> frozenset[str]:
     return frozenset(owner for owner in named if _free(_path(folder, owner)))
 
 
-def at_work(folder: Path, send_id: int) -> frozenset[str]:
-    """The living owners named for a send, those among them too who have no batch in hand just now."""
-    paths = folder.glob(f"{send_id}-*.lock")
+def at_work(folder: Path, send_id: int | None = None) -> frozenset[str]:
+    """The living owners named for a send, or for any: those among them too who have no batch in hand just now."""
+    paths = folder.glob("*.lock" if send_id is None else f"{send_id}-*.lock")
     return frozenset(path.stem for path in paths if not _free(path) and path.exists())
 
 

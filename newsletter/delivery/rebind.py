@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
 
-from newsletter.delivery import claims, ledger, owners
+from newsletter.delivery import ledger, orphans, owners
 from newsletter.delivery.ledger import Held
 from newsletter.errors import Blocked
 from newsletter.store import clock
@@ -41,16 +41,16 @@ def rebind(database: Database, made: Send, provider: Provider, now: dt.datetime)
         return made
     locks = database.path.parent / "locks"
     with database.read() as connection:
-        dead = owners.dead(locks, claims.owners_in_hand(connection, made.id))
+        dead = owners.dead(locks, orphans.owners(connection, made.id))
     with database.write() as connection:
         made = ledger.get(connection, made.id)
         if same(made, provider):
             return made
         if _perhaps_accepted(connection, made) or made.realm != ("real" if provider.capabilities.real else "outbox"):
             raise foreign(made, provider)
-        for row in claims.orphans(connection, made.id, dead, now):
+        for row in orphans.found(connection, made.id, dead, now):
             ledger.release(connection, Held(row.id, row.fence, row.doubt), now, "its process is gone")
-        if claims.owners_in_hand(connection, made.id):
+        if orphans.owners(connection, made.id):
             message = f"{made.slug}: another process is at work on it, through {began(made)}"
             raise Blocked(message, hint=f"Let it end first; to stop it: newsletter pause {made.slug}")
         _bind(connection, made, provider, now)

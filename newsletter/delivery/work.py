@@ -7,12 +7,14 @@ import gc
 import threading
 from typing import TYPE_CHECKING
 
-from newsletter.delivery import attempt, claims, control, owners, settle, stages
+from newsletter.delivery import attempt, claims, control, orphans, owners, settle, stages
 from newsletter.delivery.desk import POLL, Job, Streaks, patiently
 from newsletter.delivery.ledger import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
 
     from newsletter.delivery.claims import Claim
 
@@ -79,37 +81,46 @@ def _worker(job: Job, streaks: Streaks) -> None:
 
 def walk(job: Job, streaks: Streaks) -> None:
     """One thread's whole way."""
-    while not job.tools.stopped() and streaks.broken is None:
-        wait = step(job, streaks)
-        if wait is None:
+    claim: Claim | None = None
+    while claim is not None or not _over(job, streaks):
+        claim = claim or take(job)
+        if claim is not None:
+            claim = _through(job, streaks, claim)
+        elif (wait := patiently(job.tools, job.tools.now() + job.tools.lease, lambda: _idle(job))) is None:
             return
-        if wait:
+        elif wait:
             job.tools.sleep(wait)
 
 
-def step(job: Job, streaks: Streaks) -> float | None:
-    """Take one batch through; seconds to wait before the next step, ``None`` when nothing is left."""
-    tools = job.tools
+def _over(job: Job, streaks: Streaks) -> bool:
+    return job.tools.stopped() or streaks.broken is not None
 
-    cuts = streaks.cuts
-    parts = cuts != streaks.no_parts_since
 
-    def take() -> Claim | None:
+def take(job: Job) -> Claim | None:
+    """Take the next batch in hand; ``None`` when there is none that may be taken."""
+
+    def once() -> Claim | None:
         with job.database.write() as connection:
-            return claims.take(
-                connection, job.send_id, job.owner, tools.now(), tools.lease, through=job.through, parts=parts
-            )
+            return _next(job, connection)
 
-    claim = patiently(tools, tools.now() + tools.lease, take)
-    if parts and (claim is None or not (claim.part or claim.key)):
-        streaks.no_parts_since = cuts
-    if claim is None:
-        return patiently(tools, tools.now() + tools.lease, lambda: _idle(job))
+    return patiently(job.tools, job.tools.now() + job.tools.lease, once)
+
+
+def _next(job: Job, connection: Connection) -> Claim | None:
+    tools = job.tools
+    return claims.take(connection, job.send_id, job.owner, tools.now(), tools.lease, job.through)
+
+
+def _through(job: Job, streaks: Streaks, claim: Claim) -> Claim | None:
+    """Take one batch through; the next one, where it was taken in hand at the same time."""
+
+    def further(connection: Connection) -> Claim | None:
+        return None if _over(job, streaks) else _next(job, connection)
+
     try:
-        attempt.deliver(job, streaks, claim)
+        return attempt.deliver(job, streaks, claim, further)
     except Lost:
-        return 0.0
-    return 0.0
+        return None
 
 
 def _idle(job: Job) -> float | None:
@@ -131,15 +142,15 @@ def _idle(job: Job) -> float | None:
 def recover(job: Job) -> int:
     """Free what dead processes had in hand; how many batches that was."""
     with job.database.read() as connection:
-        named = claims.owners_in_hand(connection, job.send_id)
+        named = orphans.owners(connection, job.send_id)
     dead = owners.dead(job.locks, named)
     with job.database.read() as connection:
-        found = claims.orphans(connection, job.send_id, dead, job.tools.now())
+        found = orphans.found(connection, job.send_id, dead, job.tools.now())
     freed = 0
     if found:
         with job.database.write() as connection:
             idempotent = job.provider.capabilities.idempotent
-            freed = claims.recover(connection, job.send_id, dead, job.tools.now(), idempotent=idempotent)
+            freed = orphans.recover(connection, job.send_id, dead, job.tools.now(), idempotent=idempotent)
     return freed
 
 
@@ -147,5 +158,5 @@ def finish(job: Job) -> None:
     """Mark the send done if it is, and clear away the locks of dead processes that hold nothing any more."""
     with job.database.write() as connection:
         control.finish(connection, job.send_id, job.tools.now())
-        named = claims.owners_in_hand(connection)
+        named = orphans.owners(connection)
     owners.forget(job.locks, named)

@@ -23,7 +23,7 @@ from newsletter.store import migrate
 from newsletter.store.tables import meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BUSY_SECONDS = 15.0
@@ -35,10 +35,11 @@ _PAUSE = 0.02
 class Session:
     """One connection for several transactions in turn; its temporary tables end with it."""
 
-    def __init__(self, connection: Connection, path: Path, turn: threading.Lock) -> None:
+    def __init__(self, connection: Connection, path: Path, turn: threading.Lock, schema: str) -> None:
         self._connection = connection
         self._path = path
         self._turn = turn
+        self._schema = schema
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -69,6 +70,7 @@ class Session:
         with translated(self._path):
             self._connection.exec_driver_sql(begin)
             try:
+                migrate.check_still(self._connection, self._schema)
                 yield self._connection
                 self._connection.exec_driver_sql("COMMIT")
             finally:
@@ -76,10 +78,14 @@ class Session:
 
 
 class Database:
-    """One open database; safe to share between threads, not between processes."""
+    """One open database; safe to share between threads, not between processes.
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    Every transaction raises ``BadInput`` once another version of the program has migrated the database.
+    """
+
+    def __init__(self, engine: Engine, path: Path, schema: str) -> None:
         self._engine = engine
+        self._schema = schema
         self.path = path
         self._turn = threading.Lock()
 
@@ -105,7 +111,7 @@ class Database:
     @contextlib.contextmanager
     def _pooled(self) -> Iterator[Session]:
         with translated(self.path), self._engine.connect() as connection:
-            yield Session(connection, self.path, self._turn)
+            yield Session(connection, self.path, self._turn, self._schema)
 
     def instance(self) -> str:
         """This ledger's id, made with the database."""
@@ -128,11 +134,13 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    path: Path, *, busy_seconds: float = BUSY_SECONDS, before: Callable[[], object] = lambda: None
+) -> Database:
     """Open the SQLite file, making it (0600, in a folder of 0700) or migrating it first if needed.
 
-    Raises ``Unwritable``, ``TryLater`` when another process holds it, or ``BadInput`` when it was
-    made by a newer version or isn't a database.
+    ``before`` is called before a migration, and may raise to prevent it. Raises ``Unwritable``, ``TryLater`` when
+    another process holds it, or ``BadInput`` when it was made by a newer version or isn't a database.
     """
     make_folder(path.parent, mode=0o700)
     # Only a new file is opened here: closing a descriptor of one that SQLite has open in this
@@ -142,19 +150,21 @@ def open_database(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database
     engine = _engine(path, busy_seconds)
     try:
         with translated(path):
-            migrate.bring_up_to_date(engine)
+            migrate.bring_up_to_date(engine, before=before)
     except BaseException:
         engine.dispose()
         raise
-    return Database(engine, path)
+    return Database(engine, path, migrate.HEAD)
 
 
-def upgrade(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> migrate.Upgrade | None:
+def upgrade(
+    path: Path, *, busy_seconds: float = BUSY_SECONDS, before: Callable[[], object] = lambda: None
+) -> migrate.Upgrade | None:
     """Bring an existing file up to date, as opening it does; what was done, ``None`` for nothing."""
     engine = _engine(path, busy_seconds)
     try:
         with translated(path):
-            return migrate.bring_up_to_date(engine)
+            return migrate.bring_up_to_date(engine, before=before)
     finally:
         engine.dispose()
 
@@ -167,11 +177,11 @@ def open_copy(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
     engine = _engine(path, busy_seconds)
     try:
         with translated(path):
-            migrate.check_known(engine)
+            schema = migrate.check_known(engine)
     except BaseException:
         engine.dispose()
         raise
-    return Database(engine, path)
+    return Database(engine, path, schema)
 
 
 def _engine(path: Path, busy_seconds: float) -> Engine:

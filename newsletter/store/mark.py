@@ -16,9 +16,10 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from newsletter.errors import Blocked
+from newsletter.errors import Blocked, TryLater
 from newsletter.files import display, write, writing
 from newsletter.store import epochs
+from newsletter.store.database import BUSY_SECONDS
 from newsletter.store.epochs import Here, Position
 
 if TYPE_CHECKING:
@@ -76,9 +77,10 @@ def look(database: Database) -> Seen:
 
 
 def _look(database: Database, path: Path) -> Seen:
+    """Takes no lock: whoever holds it may be stopped, and looking must not wait for that."""
     try:
-        with _locked(path, os.O_RDONLY) as descriptor:
-            return _judge(database, os.pread(descriptor, 2 * _SIZE, 0))
+        with _opened(path, os.O_RDONLY) as descriptor:
+            return _judge(database, _settled(descriptor))
     except FileNotFoundError:
         return _judge(database, None)
 
@@ -119,14 +121,14 @@ def start(database: Database) -> None:
             epochs.set_marked(connection)
 
 
-def advance(database: Database, *, sync: bool) -> None:
+def advance(database: Database, *, sync: bool, patience: float = BUSY_SECONDS) -> None:
     """Move the mark on to where the database is now; raises ``Blocked`` when the database is behind it.
 
     ``sync`` waits for the disk. Called after an intent is committed, and before its call is made.
     """
     path = path_of(database)
     try:
-        with _locked(path, os.O_RDWR) as descriptor:
+        with _locked(path, patience) as descriptor:
             seen = _judge(database, os.pread(descriptor, 2 * _SIZE, 0))
             _refuse(database, seen.standing)
             if seen.there and seen.here.position.order > seen.there.position.order:
@@ -171,18 +173,50 @@ def set_to(database: Database) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, how: int) -> Iterator[int]:
-    """The file, open and nobody else's; raises ``FileNotFoundError``. The lock ends with any death."""
+def _opened(path: Path, how: int) -> Iterator[int]:
+    """The file, open; raises ``FileNotFoundError``."""
     if not path.exists():
         raise FileNotFoundError(path)
     with writing(path):
         descriptor = os.open(path, how | os.O_CLOEXEC)
     try:
-        with writing(path):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, patience: float) -> Iterator[int]:
+    """The file, open and nobody else's; raises ``FileNotFoundError``. The lock ends with any death.
+
+    Raises ``TryLater`` when another process holds it for longer than ``patience`` seconds: it is stopped.
+    """
+    with _opened(path, os.O_RDWR) as descriptor:
+        deadline, pause = time.monotonic() + patience, 0.0002
+        while not _grip(path, descriptor):
+            if time.monotonic() > deadline:
+                message = f"{display(path)}: another process holds the mark beside the ledger, and does not go on"
+                raise TryLater(message, hint="Let it go on (fg) or end it, then run the same command again.")
+            time.sleep(pause)
+            pause = min(2 * pause, 0.01)
+        yield descriptor
+
+
+def _grip(path: Path, descriptor: int) -> bool:
+    with writing(path):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _settled(descriptor: int) -> bytes:
+    """The content once two readings agree: one alone may fall into the midst of a writing."""
+    raw = os.pread(descriptor, 2 * _SIZE, 0)
+    while (again := os.pread(descriptor, 2 * _SIZE, 0)) != raw:
+        raw = again
+    return raw
 
 
 def _make(path: Path, now: Here) -> None:

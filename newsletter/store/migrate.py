@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every version of the schema, oldest first; a test compares it with ``migrations/versions``."""
 
 HEAD = REVISIONS[-1]
@@ -37,11 +37,13 @@ class Upgrade(NamedTuple):
     copy: Path | None
 
 
-def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.utcnow) -> Upgrade | None:
+def bring_up_to_date(
+    engine: Engine, *, now: Callable[[], dt.datetime] = clock.utcnow, before: Callable[[], object] = lambda: None
+) -> Upgrade | None:
     """Migrate the database to ``HEAD``, or return ``None`` at once when it is there already.
 
-    Several processes may do this at once: one migrates, the others wait for it. Raises
-    ``BadInput``, with nothing touched, when a newer version or another program made the file.
+    Several processes may do this at once: one migrates, the others wait for it. What ``before`` raises prevents
+    it. Raises ``BadInput``, with nothing touched, when a newer version or another program made the file.
     """
     with engine.connect() as connection:
         if _known(connection) == HEAD:
@@ -50,6 +52,8 @@ def bring_up_to_date(engine: Engine, *, now: Callable[[], dt.datetime] = clock.u
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
             version = _known(connection)
+            if version not in {HEAD, None}:
+                before()
             made = None if version == HEAD else _migrate(connection, version, now())
             connection.exec_driver_sql("COMMIT")
         except BaseException:
@@ -69,6 +73,19 @@ def _migrate(connection: Connection, version: str | None, moment: dt.datetime) -
             kept.unlink(missing_ok=True)
         raise
     return Upgrade(version, kept)
+
+
+def check_still(connection: Connection, version: str) -> None:
+    """Raise ``BadInput`` unless the schema still is what it was when the database was opened; one quick look-up.
+
+    Another version of the program may have been installed and called while this one was at work: what this one
+    would read and write from there on, nobody has ever tried.
+    """
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found != version:
+        path = display(Path(connection.engine.url.database or ""))
+        message = f"{path}: another version of newsletter has changed this database's schema ({version} → {found})"
+        raise BadInput(message, hint="Run the same command again, with that version. Nothing is half written.")
 
 
 def check_known(engine: Engine) -> str:

@@ -148,6 +148,15 @@ batch = Table(
     _one_of("state", *BATCH_STATES),
 )
 """``provider_ids`` is a JSON object from a person's number to the provider's id of that person's message."""
+# Those cut out of other batches are few, and looked for before each call.
+Index(
+    "ix_batch_part_state",
+    batch.c.send_id,
+    batch.c.state,
+    batch.c.stage,
+    sqlite_where=batch.c.parent.is_not(None),
+    postgresql_where=batch.c.parent.is_not(None),
+)
 
 OUTCOMES = ("accepted", "refused", "failed", "skipped", "in_doubt")
 

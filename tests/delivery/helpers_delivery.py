@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import threading
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import insert, update
 
-from newsletter.delivery import control, desk, freeze, start, summary, work
+from newsletter.delivery import attempt, control, desk, freeze, start, summary, work
+from newsletter.delivery.desk import Streaks
+from newsletter.delivery.ledger import Lost
 from newsletter.delivery.start import Wish
 from newsletter.delivery.terms import NO_TERMS, Terms
 from newsletter.links import Links
@@ -180,3 +183,11 @@ def status(database: Database, made: Send) -> summary.Status:
 def fresh(folder: Path) -> Database:
     """A new database below ``folder``."""
     return open_database(folder / ".newsletter" / "newsletter.db")
+
+
+def one_call(job: desk.Job, streaks: Streaks | None = None) -> None:
+    """Take the next batch through, and no other."""
+    claim = work.take(job)
+    assert claim is not None
+    with contextlib.suppress(Lost):
+        attempt.deliver(job, streaks or Streaks(), claim)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from delivery.checker import violations
 from delivery.fakes_delivery import Fake, Truth
-from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, begin, edition, people, unsubscribe, work_on
+from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, begin, edition, one_call, people, unsubscribe, work_on
 from sqlalchemy import insert, select
 
 from newsletter.delivery import desk, freeze, invariants, ledger, rate, summary, work
@@ -166,7 +166,7 @@ def test_whoever_left_meanwhile_stays_out_of_the_parts(ledger_db: Database, trut
     made = begin(ledger_db, picky, batch=6)
     unsubscribe(ledger_db, 5)
     job = desk.job(ledger_db, made.id, picky, LINKS, clock.tools())
-    work.step(job, desk.Streaks())
+    one_call(job)
     unsubscribe(ledger_db, 6)
     end = work_on(ledger_db, made, picky, clock)
     assert truth.accepted == Counter((1, 2, 3, 4))
@@ -210,7 +210,7 @@ def test_calls_that_are_cut_are_not_cut_for_ever(ledger_db: Database, truth: Tru
     job = desk.job(ledger_db, made.id, picky, LINKS, clock.tools())
     for _ in range(29):
         streaks.add_cut()
-    work.step(job, streaks)
+    one_call(job, streaks)
     with ledger_db.read() as connection:
         held = ledger.get(connection, made.id)
         cut = connection.execute(select(batch.c.id).where(batch.c.state == "split")).scalars().all()

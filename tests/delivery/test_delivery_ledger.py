@@ -11,7 +11,7 @@ from delivery.fakes_delivery import LIFETIME, Fake, Truth
 from delivery.helpers_delivery import NOW, Clock, begin, people, unsubscribe
 from sqlalchemy import select, update
 
-from newsletter.delivery import claims, control, invariants, ledger, summary
+from newsletter.delivery import claims, control, invariants, ledger, orphans, summary
 from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Answer, Fault, Verdict
 from newsletter.store import clock as times
@@ -239,7 +239,7 @@ def test_a_late_not_sent_cannot_undo_a_doubt(ledger_db: Database, made: Send) ->
     taken = claim(ledger_db, made)
     intend(ledger_db, taken)
     with ledger_db.write() as connection:
-        claims.recover(connection, made.id, {"me"}, NOW, idempotent=True)
+        orphans.recover(connection, made.id, {"me"}, NOW, idempotent=True)
     with pytest.raises(Lost):
         walk(ledger_db, ledger.put_back, taken.held, NOW, "429", None)
     assert found(ledger_db, taken).state == "sending"
@@ -294,7 +294,7 @@ def test_what_the_dead_were_sending_is_doubtful(
     intend(ledger_db, sent)
     held = claim(ledger_db, made)
     with ledger_db.write() as connection:
-        assert claims.recover(connection, made.id, {"me"}, NOW, idempotent=idempotent) == 2
+        assert orphans.recover(connection, made.id, {"me"}, NOW, idempotent=idempotent) == 2
     assert (found(ledger_db, sent).state, found(ledger_db, sent).doubt) == (state, True)
     assert (found(ledger_db, held).state, found(ledger_db, held).doubt) == ("pending", False)
 
@@ -303,8 +303,8 @@ def test_the_living_keep_what_they_have_until_the_lease_ends(ledger_db: Database
     """Neither another's death nor time within the lease takes a batch away."""
     taken = claim(ledger_db, made)
     with ledger_db.write() as connection:
-        assert claims.recover(connection, made.id, {"you"}, NOW + LEASE, idempotent=True) == 0
-        assert claims.recover(connection, made.id, set(), NOW + LEASE + dt.timedelta(seconds=1), idempotent=True) == 1
+        assert orphans.recover(connection, made.id, {"you"}, NOW + LEASE, idempotent=True) == 0
+        assert orphans.recover(connection, made.id, set(), NOW + LEASE + dt.timedelta(seconds=1), idempotent=True) == 1
     assert found(ledger_db, taken).state == "pending"
 
 

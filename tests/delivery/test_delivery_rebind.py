@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from delivery.checker import violations
 from delivery.fakes_delivery import Fake, Truth, scripted
-from delivery.helpers_delivery import LINKS, begin, people, status, work_on
+from delivery.helpers_delivery import LINKS, begin, one_call, people, status, work_on
 from sqlalchemy import select
 
 from newsletter.delivery import claims, control, desk, invariants, owners, rebind, work
@@ -77,7 +77,7 @@ def test_what_may_have_been_accepted_keeps_its_account(
     made = begin(ledger_db, wrong, batch=4)
     job = desk.job(ledger_db, made.id, wrong, LINKS, clock.tools())
     for _ in faults:
-        work.step(job, desk.Streaks())
+        one_call(job)
     before = status(ledger_db, made)
     with pytest.raises(Blocked, match="cannot know what that one accepted"):
         rebind.rebind(ledger_db, made, account(truth, clock, "right two"), clock.now())
@@ -180,7 +180,7 @@ def test_a_call_is_made_again_only_where_its_key_is_known(
     people(ledger_db, 4)
     first = keyed(truth, clock, "ab12", scripted("time-out after"))
     made = begin(ledger_db, first)
-    work.step(desk.job(ledger_db, made.id, first, LINKS, clock.tools()), desk.Streaks())
+    one_call(desk.job(ledger_db, made.id, first, LINKS, clock.tools()))
     clock.sleep(60)
     end = work_on(ledger_db, made, keyed(truth, clock, then), clock)
     assert set(truth.accepted.values()) == {1}

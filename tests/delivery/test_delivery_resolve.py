@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from delivery.checker import violations
 from delivery.fakes_delivery import Fake, Truth, scripted
-from delivery.helpers_delivery import LINKS, NOW, Clock, begin, people, status, unsubscribe, work_on
+from delivery.helpers_delivery import LINKS, NOW, Clock, begin, one_call, people, status, unsubscribe, work_on
 from sqlalchemy import select, update
 
-from newsletter.delivery import claims, control, desk, invariants, ledger, resolve, summary, turns, work
-from newsletter.delivery.desk import Streaks
+from newsletter.delivery import claims, control, desk, invariants, ledger, orphans, resolve, summary, turns
 from newsletter.delivery.ledger import Held, Intent, Lost
 from newsletter.providers.base import Answer, Verdict
 from newsletter.store.tables import batch, delivery, event
@@ -308,7 +307,7 @@ def in_flight(database: Database, made: Send) -> Held:
         intent = Intent("key", "sha", None, NOW + LEASE)
         ledger.intend(connection, claim.held, NOW, intent, ())
     with database.write() as connection:
-        assert claims.recover(connection, made.id, (), NOW + 2 * LEASE, idempotent=False) == 1
+        assert orphans.recover(connection, made.id, (), NOW + 2 * LEASE, idempotent=False) == 1
     return claim.held
 
 
@@ -393,7 +392,7 @@ def test_without_a_word_an_older_fence_is_lost_as_ever(ledger_db: Database, trut
         claim = claims.take(connection, made.id, "one", NOW, LEASE)
         assert claim is not None
         ledger.intend(connection, claim.held, NOW, Intent("key", "sha", None, NOW + LEASE), ())
-        claims.recover(connection, made.id, {"one"}, NOW, idempotent=True)
+        orphans.recover(connection, made.id, {"one"}, NOW, idempotent=True)
         claims.take(connection, made.id, "two", NOW, LEASE)
     before = last_event(ledger_db, 1)
     assert not late(ledger_db, claim.held)
@@ -412,13 +411,13 @@ def test_a_sleeper_wakes_up_after_the_word(ledger_db: Database, truth: Truth, cl
         answer = whole(payload, key)
         clock.sleep(3600)
         with ledger_db.write() as connection:
-            claims.recover(connection, made.id, (), clock.now(), idempotent=False)
+            orphans.recover(connection, made.id, (), clock.now(), idempotent=False)
         assume(ledger_db, doubts(ledger_db, made)[0], "unsent")
         fake.submit = whole  # type: ignore[method-assign]
         return answer
 
     fake.submit = asleep  # type: ignore[method-assign]
-    work.step(job, Streaks())
+    one_call(job)
     assert found(ledger_db, 1).state == "accepted"
     end = work_on(ledger_db, made, fake, clock)
     assert (end.send.state, end.people["accepted"]) == ("done", 8)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from newsletter.delivery.ledger import Send
     from newsletter.store.database import Database
+    from newsletter.store.prepared import Prepared
 
 WAIT = 1_800
 SHORT = 20
@@ -416,20 +417,29 @@ def test_a_part_belongs_to_the_stage_of_its_batch(ledger_db: Database, fake: Fak
         ledger.split(connection, claim.held, clock.now(), "too large", groups, expect="claimed")
         stages = connection.execute(select(batch.c.stage).where(batch.c.parent.is_not(None))).scalars().all()
         assert stages == [0, 0]
-        for parts in (True, False):
-            taken = claims.take(connection, made.id, "me", clock.now(), desk.LEASE, parts=parts)
+        for _ in range(2):
+            taken = claims.take(connection, made.id, "me", clock.now(), desk.LEASE)
             assert taken is not None
             assert {who for who, *_ in taken.members} <= set(members)
         assert claims.take(connection, made.id, "me", clock.now(), desk.LEASE) is None
 
 
-def test_looking_for_the_next_batch_reads_no_batch_of_a_later_stage(ledger_db: Database, fake: Fake) -> None:
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        (claims._DUE_FRESH, "ix_batch_send_state (send_id=? AND state=? AND stage<?)"),
+        (claims._DUE_PART, "ix_batch_part_state (send_id=? AND state=? AND stage<?)"),
+    ],
+)
+def test_looking_for_the_next_batch_reads_no_batch_in_vain(
+    ledger_db: Database, fake: Fake, statement: Prepared, index: str
+) -> None:
     """The index gives it in its own order: nothing is sorted, and where a stage has none left no row is read."""
     made = staged(ledger_db, fake, 40, batch=1)
     when = {"of_send": made.id, "stage": 0, "now": stored.stamp(NOW), "never": stored.stamp(NOW)}
     with ledger_db.read() as connection:
-        sql, parts = claims._DUE_FRESH._text(connection, tuple(when))
+        sql, parts = statement._text(connection, tuple(when))
         values = tuple(when[part] if is_name else part for is_name, part in parts)
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
         assert connection.execute(select(func.count()).select_from(send)).scalar_one() == 1
-    assert plan == ["SEARCH batch USING INDEX ix_batch_send_state (send_id=? AND state=? AND stage<?)"]
+    assert plan == [f"SEARCH batch USING INDEX {index}"]

@@ -283,6 +283,20 @@ def test_a_database_in_use_is_not_replaced(database: Database, old: Path) -> Non
     assert leftovers(database.path.parent) == []
 
 
+def test_a_database_that_waits_for_readers_is_not_replaced(database: Database, old: Path) -> None:
+    """`newsletter serve` would write the next unsubscribe into the file that was taken away."""
+    with database.write() as connection:
+        connection.execute(insert(meta).values(key="before", value="y"))
+    with pytest.raises(TryLater, match="has the database open"):
+        putback.put_back(old, database.path, NOW)
+    with database.write() as connection:
+        connection.execute(insert(meta).values(key="after", value="y"))
+    assert {"before", "after"} <= keys(database.path)
+    database.close()
+    putback.put_back(old, database.path, NOW)
+    assert "after" not in keys(database.path)
+
+
 def test_a_damaged_copy_is_not_put_back(database: Database, old: Path) -> None:
     """The database stays."""
     with old.open("r+b") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import random
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import insert, select
 
-from newsletter.errors import Blocked, Unwritable
+from newsletter.errors import Blocked, TryLater, Unwritable
 from newsletter.store import backup, clock, epochs, mark
 from newsletter.store.database import Database, open_database
 from newsletter.store.mark import Standing
@@ -338,6 +339,19 @@ def test_no_state_of_an_earlier_epoch_comes_back_unnoticed(database: Database, t
     for copy in copies:
         put_back(copy, database)
         assert standing(database) is Standing.OLDER
+
+
+def test_a_process_that_stands_still_with_the_mark_in_hand_is_named_and_keeps_nobody_from_looking(
+    database: Database,
+) -> None:
+    """Ctrl-Z falls anywhere: whoever looks need not wait, and whoever mails is told instead of waiting for ever."""
+    mark.start(database)
+    with mark.path_of(database).open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        mark.check(database)
+        with pytest.raises(TryLater, match="another process holds the mark"):
+            mark.advance(database, sync=True, patience=0.05)
+    mark.advance(database, sync=True, patience=0.0)
 
 
 def test_an_id_that_is_given_twice_has_two_names(database: Database) -> None:

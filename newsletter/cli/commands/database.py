@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from newsletter.cli import adopting, keeping, output, wiring
 from newsletter.cli.app import Call, group
 from newsletter.cli.telling import size
 from newsletter.config import secret
-from newsletter.errors import Blocked, WrongUsage
+from newsletter.errors import WrongUsage
 from newsletter.files import display
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _aged(config: Config) -> str:
     """What the mark beside the database says against it."""
     from newsletter.store import mark
 
-    opened = wiring.database(config, create=False)
+    opened = wiring.database(config)
     if opened is None:
         return ""
     try:
@@ -129,12 +130,13 @@ def upgrade(call: Call, *, only_check: bool) -> int:
     from newsletter.store import examine, migrate
     from newsletter.store.database import upgrade as upgraded
 
-    path = keeping.existing(call.config())
+    config = call.config()
+    path = keeping.existing(config)
     with examine.looking(path) as connection:
         before = examine.version(connection)
     if before is not None:
         examine.refuse_unknown(path, before)
-    made = None if only_check else upgraded(path)
+    made = None if only_check else upgraded(path, before=partial(wiring.refuse_other_version, config))
     due = before != migrate.HEAD
     copy = made.copy if made else None
     if call.json:
@@ -214,9 +216,7 @@ def adopt(call: Call, assume: str | None, *, doubt: bool) -> int:
         raise WrongUsage("--doubt and --assume unsent contradict each other", hint="Give one.")
     config = call.config()
     keeping.existing(config)
-    opened = wiring.database(config)
-    if opened is None:
-        raise Blocked("there is no database")
+    opened = wiring.made(config)
     try:
         found = adopting.case(config, opened)
         word = "doubt" if doubt else assume

@@ -64,7 +64,7 @@ def _ready(config: Config) -> tuple[Database, Links]:
     if not secret(config.root):
         message = f"{SECRET} is not set, and no link can be told from a forged one without it"
         raise BadConfig(message, hint="Set it as it is where you send from, in the environment or in .env.")
-    database = wiring.database(config, create=False)
+    database = wiring.database(config)
     if database is None:
         message = "there is no database here, so nobody could be taken off a list"
         hint = "Run this in the workspace that you send from; `newsletter subscribers import` makes its database."

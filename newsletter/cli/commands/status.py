@@ -75,12 +75,12 @@ def cancel(call: Call, issue: str | None) -> None:
     Example:
       newsletter cancel 2026-11-20-the-tide-tables
     """
-    from newsletter.delivery import claims, control, owners
+    from newsletter.delivery import control, orphans, owners
     from newsletter.store.clock import utcnow
 
     with sending.found(call.config(), issue) as (database, made):
         with database.read() as connection:
-            named = claims.owners_in_hand(connection, made.id)
+            named = orphans.owners(connection, made.id)
         dead = owners.dead(database.path.parent / "locks", named)
         with database.write() as connection:
             stopped = control.cancel(connection, made.id, utcnow(), dead, by=sending.operator())

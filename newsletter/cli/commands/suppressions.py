@@ -78,7 +78,7 @@ def pull(call: Call, *, dry_run: bool) -> None:
         if not provider.capabilities.suppressions:
             hint = "Bring a list of your own: newsletter subscribers import FILE --suppress unsubscribed"
             raise Blocked(f"the provider “{name}” keeps no list of whom it does not mail", hint=hint)
-        tools = desk.tools(threading.Event(), telling.retries(call, name))
+        tools = desk.tools(threading.Event(), telling.retries(call, name), telling.held(call))
         with audience.opened(call) as database:
             told = suppressing.told(provider, Patient(database, provider, tools))
             done = applying.pull(database, told, name, apply=not dry_run, secret=audience.secret(call))
