@@ -5,9 +5,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q -p 3.11
-NODE := @stoplight/prism-cli@5.16.0 resend-local@0.0.7
+NODE := @stoplight/prism-cli@5.16.0 resend-local@0.0.7 mjml@5.4.1
 
-.PHONY: help demo demo-kill test check format docs wheel bench node requirements clean
+.PHONY: help demo demo-kill test soak check format docs wheel bench node requirements clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +20,10 @@ demo-kill: .venv/run.stamp ## The same with 50,000 people, killing the send twic
 
 test: .venv/dev.stamp ## Run every test; what was skipped, and why, is printed last
 	$(BIN)/python -m pytest -rs -n auto --dist worksteal
+
+soak: .venv/dev.stamp ## Kill, fail and race sends at length (an hour), and write what came of it into docs/guarantees.md
+	NEWSLETTER_TEST_SIZE=soak $(BIN)/python -m pytest -rs -n auto --dist worksteal tests/delivery/test_harness_*.py
+	PYTHONPATH=tests $(BIN)/python -m delivery.harness.page
 
 check: .venv/dev.stamp ## Formatting, lint, types, and the walls between the rooms
 	$(BIN)/ruff format --check .
@@ -43,8 +47,9 @@ bench: .venv/dev.stamp ## Print the figures, each a ratio taken in one run
 	$(BIN)/python benchmarks/send.py
 	$(BIN)/python benchmarks/pace.py
 	$(BIN)/python benchmarks/status.py
+	$(BIN)/python benchmarks/render.py
 
-node: ## Install the mail APIs that some tests stand on, written by others (needs npm)
+node: ## Install what some tests stand on, written by others: mail APIs and the official MJML engine (needs npm)
 	npm install --prefix build/node --no-save --no-audit --no-fund --ignore-scripts --loglevel error $(NODE)
 
 requirements: ## Pin what is installed, with hashes (needs uv)

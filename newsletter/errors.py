@@ -36,8 +36,7 @@ class Problem(NamedTuple):
         head = f"{self.place}: {self.message}" if self.place else self.message
         lines = [head]
         lines += [f"    {line}" for line in self.excerpt.splitlines()]
-        if self.hint:
-            lines.append(f"    {self.hint}")
+        lines += [f"    {line}" for line in self.hint.splitlines()]
         return "\n".join(lines)
 
 
@@ -52,7 +51,7 @@ class NewsletterError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n    {self.hint}" if self.hint else self.message
+        return "\n    ".join([self.message, *self.hint.splitlines()])
 
 
 class _WithProblems(NewsletterError):

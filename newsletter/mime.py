@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from newsletter.model import Edition, Mailbox, Template
+    from newsletter.model import Edition, Mailbox, Template, Variant
 
 WIDTH = 76
 """The longest header line, RFC 2047 §2; only an address or a link may be longer, for they cannot be folded."""
@@ -190,9 +190,8 @@ class _Built(NamedTuple):
     feedback_id: str
 
 
-def edition_message(edition: Edition, config: Masthead, values: Sequence[str]) -> bytes:
+def edition_message(edition: Edition, variant: Variant, config: Masthead, values: Sequence[str]) -> bytes:
     """``email.eml`` of a build: addressed to nobody, dated as the issue is, the same at each build."""
-    variant = edition.variants[0]
     shared = frame(
         _Built(
             tag=edition.slug,

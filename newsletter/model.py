@@ -68,7 +68,7 @@ class Field(NamedTuple):
 
 
 Context = Literal["html", "url", "link", "text", "header"]
-"""Where a value is put: HTML text or attribute, part of a URL, a whole trusted URL, plain text, a header."""
+"""Where a value is put: HTML text or attribute, part of a URL, a URL that needs no encoding, plain text, a header."""
 
 
 class Slot(NamedTuple):
@@ -80,6 +80,36 @@ class Slot(NamedTuple):
 
 Template = tuple["str | Slot", ...]
 """Static text and slots; joining them with one person's values gives that person's text."""
+
+# -- conditions -----------------------------------------------------------------------
+
+Op = Literal["==", "!=", "<", "<=", ">", ">=", "in", "has", "not", "and", "or"]
+
+
+class Condition(NamedTuple):
+    """What decides who gets a part: one value compared (``name``, ``values``), or other conditions (``inner``).
+
+    ``has`` asks whether there is a value at all. ``and`` of nothing always holds, ``or`` of nothing never.
+    """
+
+    op: Op
+    name: str = ""
+    values: tuple[str, ...] = ()
+    inner: tuple[Condition, ...] = ()
+
+
+class Choice(NamedTuple):
+    """A part of the mail that a condition decides, with the choices inside its two sides.
+
+    ``name`` is the condition's own in the keys of variants; equal conditions share one.
+    """
+
+    name: str
+    condition: Condition
+    then: tuple[Choice, ...] = ()
+    otherwise: tuple[Choice, ...] = ()
+    place: Place | None = None
+
 
 # -- pictures -------------------------------------------------------------------------
 
@@ -314,6 +344,15 @@ class Only(NamedTuple):
     place: Place
 
 
+class When(NamedTuple):
+    """``::: when`` and the ``::: else`` behind it; the renderer puts one of the two sides in its place."""
+
+    condition: Condition
+    children: Blocks
+    otherwise: Blocks
+    place: Place
+
+
 class RawMjml(NamedTuple):
     """``::: mjml``: the expert's own MJML sections, as text."""
 
@@ -348,6 +387,7 @@ Block = (
     | Social
     | SignOff
     | Only
+    | When
     | RawMjml
     | RawHtml
 )
@@ -404,7 +444,7 @@ class Issue(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One distinct combination of conditional parts; ``key`` is empty for the only one."""
+    """One distinct combination of conditional parts; ``key`` names those that hold, and is empty for the only one."""
 
     key: str
     subject: Template
@@ -448,6 +488,8 @@ class Edition(NamedTuple):
     links: tuple[LinkUse, ...]
     images: tuple[ImageUse, ...]
     places: tuple[tuple[str, Place], ...]
+    choices: tuple[Choice, ...] = ()
+    """What decides who gets which variant (``conditions.variant_key``); the first variant is nobody's in particular."""
 
     def where(self, key: str) -> Place:
         """The place of a front-matter value, or of ``index.md`` itself."""
@@ -499,8 +541,12 @@ class Finding(NamedTuple):
 
 
 class FieldGap(NamedTuple):
-    """How many active subscribers lack a value for a field, out of how many."""
+    """How many active subscribers lack a value for a field, out of how many who get a mail that asks for it.
+
+    ``fallback`` counts those whose mail has something to show, or to decide, without a value.
+    """
 
     name: str
     missing: int
     total: int
+    fallback: bool = False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -31,8 +32,14 @@ FILTERS: Mapping[str, tuple[int, int]] = {
     "lower": (0, 0),
     "title": (0, 0),
     "date": (1, 1),
+    "number": (0, 0),
+    "plural": (1, 6),
+    "urlencode": (0, 0),
 }
 """Filters and how many arguments each takes, at least and at most."""
+
+WHOLE = "link"
+"""The filter that the program itself adds to a field that is a whole address; authors cannot write it."""
 
 _START = "\U000f0000"
 _PAD = "\U000f0001"
@@ -64,14 +71,15 @@ def number(match: re.Match[str]) -> int:
 
 
 def cut(text: str, context: Context, fields: Sequence[Field]) -> Template:
-    """Cut ``text`` at its marks; a reserved link in ``url`` context is a whole URL."""
+    """Cut ``text`` at its marks; in ``url`` context a whole URL, and what is encoded already, goes in as it is."""
     parts: list[str | Slot] = []
     at = 0
     for found in MARK.finditer(text):
         if found.start() > at:
             parts.append(text[at : found.start()])
         index = number(found)
-        parts.append(Slot(index, "link" if context == "url" and fields[index].name in LINKS else context))
+        ready = context == "url" and (is_whole(fields[index]) or is_encoded(fields[index]))
+        parts.append(Slot(index, "link" if ready else context))
         at = found.end()
     if at < len(text):
         parts.append(text[at:])
@@ -87,7 +95,7 @@ def replace(text: str, value: Callable[[int], str]) -> str:
 
 
 def evaluate(field: Field, values: Mapping[str, str], lang: str) -> str:
-    """A person's value for ``field``, its filters applied in order; missing and blank are both empty.
+    """The text of ``field``, its filters applied in order; missing and blank are both empty.
 
     Raises ``CannotRender`` when a filter cannot work on the value.
     """
@@ -95,28 +103,117 @@ def evaluate(field: Field, values: Mapping[str, str], lang: str) -> str:
     if not value.strip():
         value = ""
     for each in field.filters:
-        if each.name == "default":
-            value = value or each.args[0]
-        elif each.name == "upper":
-            value = value.upper()
-        elif each.name == "lower":
-            value = value.lower()
-        elif each.name == "title":
-            value = re.sub(r"[^\s\-]+", lambda word: word[0][:1].upper() + word[0][1:].lower(), value)
-        elif each.name == "date" and value:
-            value = _date(field, value, each.args[0], lang)
+        value = _FILTERS[each.name](value, field.name, each.args, lang)
     return value
 
 
-def _date(field: Field, value: str, pattern: str, lang: str) -> str:
+def _date(value: str, name: str, args: Sequence[str], lang: str) -> str:
+    if not value:
+        return ""
     try:
         day = dt.datetime.fromisoformat(value.strip())
     except ValueError:
-        message = f"{field.name} is not an ISO date such as 2026-11-23"
+        message = f"{name} is not an ISO date such as 2026-11-23"
         raise CannotRender(message) from None
     from babel.dates import format_datetime
 
-    return format_datetime(day, pattern, locale=lang.replace("-", "_"))
+    return format_datetime(day, args[0], locale=_locale(lang))
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+
+
+def _quantity(value: str, name: str) -> Decimal:
+    if not _NUMBER.fullmatch(value.strip()):
+        message = f"{name} is not a number such as 1234.5"
+        raise CannotRender(message)
+    return Decimal(value.strip())
+
+
+def _number(value: str, name: str, _args: Sequence[str], lang: str) -> str:
+    if not value:
+        return ""
+    from babel.numbers import format_decimal
+
+    return format_decimal(_quantity(value, name), locale=_locale(lang), decimal_quantization=False)
+
+
+def _plural(value: str, name: str, args: Sequence[str], lang: str) -> str:
+    """The word for a number; a form that was not given, such as that of fractions, is the last one."""
+    if not value:
+        return ""
+    from babel import Locale
+
+    form = Locale.parse(_locale(lang)).plural_form(abs(_quantity(value, name)))
+    return dict(zip(plural_forms(lang, len(args)), args, strict=True)).get(form, args[-1])
+
+
+_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
+
+
+def plural_forms(lang: str, given: int = 0) -> tuple[str, ...]:
+    """The CLDR plural categories that a language's words are given for: those of everyday whole numbers.
+
+    All that it has, with fractions and whole millions, where as many words are ``given``.
+    """
+    from babel import Locale
+
+    rule = Locale.parse(_locale(lang)).plural_form
+    every = tuple(each for each in _CATEGORIES if each in {*rule.tags, "other"})
+    if given == len(every):
+        return every
+    met = {rule(count) for count in range(201)}
+    return tuple(each for each in every if each in met)
+
+
+def _locale(lang: str) -> str:
+    return lang.replace("-", "_")
+
+
+_ADDRESS = re.compile(r"(?i:(https?)://)(?P<host>[^/?#\\]+)(?P<rest>.*)|(?i:mailto|tel):.+")
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
+
+
+def _address(value: str, name: str, _args: Sequence[str], _lang: str) -> str:
+    """A whole address, for a link that is nothing but a field: never a script, and never relative."""
+    text = value.strip()
+    if not text:
+        message = f"{name} is empty, and a link needs an address"
+        raise CannotRender(message)
+    found = _ADDRESS.fullmatch(text)
+    if not found or _UNFIT.search(text):
+        message = f"{name} is no address for a link: http, https, mailto or tel"
+        raise CannotRender(message)
+    if found["host"] and not found["host"].isascii():
+        try:
+            text = text[: found.start("host")] + found["host"].encode("idna").decode() + found["rest"]
+        except UnicodeError:
+            message = f"{name} is an address whose host cannot be"
+            raise CannotRender(message) from None
+    return quote(text, safe="!#$%&()*+,/:;=?@[]~")
+
+
+_FILTERS: Mapping[str, Callable[[str, str, Sequence[str], str], str]] = {
+    "default": lambda value, _name, args, _lang: value or args[0],
+    "upper": lambda value, *_: value.upper(),
+    "lower": lambda value, *_: value.lower(),
+    "title": lambda value, *_: re.sub(r"[^\s\-]+", lambda word: word[0][:1].upper() + word[0][1:].lower(), value),
+    "urlencode": lambda value, *_: quote(value, safe=""),
+    "date": _date,
+    "number": _number,
+    "plural": _plural,
+    WHOLE: _address,
+}
+
+
+def is_whole(field: Field) -> bool:
+    """Whether a field's value is a whole address: a link of the reader's own, or one that was checked."""
+    return field.name in LINKS or any(each.name == WHOLE for each in field.filters)
+
+
+def is_encoded(field: Field) -> bool:
+    """Whether a field's value comes out percent-encoded already."""
+    return bool(field.filters) and field.filters[-1].name == "urlencode"
 
 
 def without_reader(field: Field, lang: str, base: str = "") -> str:
@@ -133,6 +230,8 @@ def without_reader(field: Field, lang: str, base: str = "") -> str:
 
 def escape_html(value: str) -> str:
     """``value`` as HTML text or as an attribute's value in either kind of quotes."""
+    if value.isalnum():
+        return value
     return (
         value.replace("&", "&amp;")
         .replace("<", "&lt;")
@@ -186,7 +285,7 @@ def join(template: Template, values: Sequence[str]) -> str:
     """One person's text: ``values[i]`` is the evaluated value of field ``i``."""
     if len(template) == 1 and isinstance(template[0], str):
         return template[0]
-    return "".join(part if isinstance(part, str) else _ESCAPE[part.context](values[part.field]) for part in template)
+    return "".join([part if isinstance(part, str) else _ESCAPE[part.context](values[part.field]) for part in template])
 
 
 def used(templates: Iterable[Template]) -> frozenset[int]:

@@ -6,6 +6,7 @@ collected with its place, and duplicate keys, anchors and explicit tags are prob
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -88,9 +89,20 @@ def read(text: str, path: str, problems: list[Problem], *, first_line: int = 1) 
     ``first_line`` is the line of the file on which ``text`` begins. Returns ``None`` for an
     empty document or one that cannot be read at all.
     """
-    if (found := _unquoted_fields(text, path, first_line)) or (found := _unprintable(text, path, first_line)):
-        problems.extend(found)
-        return None
+    node, found = _composed(text, path, first_line)
+    problems.extend(found)
+    return node
+
+
+@functools.lru_cache(maxsize=16)
+def _composed(text: str, path: str, first_line: int) -> tuple[Node | None, tuple[Problem, ...]]:
+    """A document and what is wrong with it; kept, because the preview reads the same theme at every save."""
+    problems = _unquoted_fields(text, path, first_line) or _unprintable(text, path, first_line)
+    node = None if problems else _compose(text, path, first_line, problems)
+    return node, tuple(problems)
+
+
+def _compose(text: str, path: str, first_line: int, problems: list[Problem]) -> Node | None:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     from ruamel.yaml.reader import Reader

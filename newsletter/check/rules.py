@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from newsletter import conditions
 from newsletter.config import FILE, Config
 from newsletter.files import display
-from newsletter.model import Edition, Field, FieldGap, Finding, Place, Severity, Template
-from newsletter.personal import LINKS, MARK, RESERVED, join, number, used, without_reader
+from newsletter.model import Edition, Field, FieldGap, Finding, Place, Severity, Template, Variant
+from newsletter.personal import MARK, RESERVED, is_whole, join, number, used, without_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
@@ -36,6 +37,11 @@ class Subject:
         return Severity.ERROR if self.config.real else Severity.WARNING
 
 
+def _of(variant: Variant) -> str:
+    """Which mail is meant, where there are several."""
+    return f" of variant “{variant.key}”" if variant.key else ""
+
+
 def size(subject: Subject) -> Iterator[Finding]:
     """Gmail clips a message at about 102 kB of HTML."""
     limits = subject.config.limits
@@ -44,10 +50,12 @@ def size(subject: Subject) -> Iterator[Finding]:
         weight = len(subject.plain(variant.html).encode())
         advice = "Shorten the issue, or move a part of it to the web page (`::: web-only`)."
         if weight > limits.html_error:
-            message = f"the mail is {weight:,} bytes of HTML; Gmail clips what goes beyond {limits.html_error:,}"
+            clips = f"Gmail clips what goes beyond {limits.html_error:,}"
+            message = f"the mail{_of(variant)} is {weight:,} bytes of HTML; {clips}"
             yield Finding("size", Severity.ERROR, place, message, advice)
         elif weight > limits.html_warning:
-            message = f"the mail is {weight:,} bytes of HTML, near the {limits.html_error:,} at which Gmail clips"
+            near = f"near the {limits.html_error:,} at which Gmail clips"
+            message = f"the mail{_of(variant)} is {weight:,} bytes of HTML, {near}"
             yield Finding("size", Severity.WARNING, place, message, advice)
 
 
@@ -61,17 +69,21 @@ def alt(subject: Subject) -> Iterator[Finding]:
 
 def image_weight(subject: Subject) -> Iterator[Finding]:
     """Heavy pictures load slowly on a phone."""
-    total = sum({image.name: image.bytes for image in subject.edition.images}.values())
-    if total > subject.config.limits.image_warning:
-        heaviest = max(subject.edition.images, key=lambda image: (image.bytes, image.name))
-        message = f"the pictures weigh {total:,} bytes together; this one {heaviest.bytes:,}"
-        yield Finding("image-weight", Severity.WARNING, heaviest.place, message, "Use fewer, or smaller, pictures.")
+    weights = {image.name: image.bytes for image in subject.edition.images}
+    for variant in subject.edition.variants:
+        html_ = "".join(part for part in variant.html if isinstance(part, str))
+        shown = [image for image in subject.edition.images if not variant.key or image.name in html_]
+        total = sum(weights[name] for name in {image.name for image in shown})
+        if total > subject.config.limits.image_warning:
+            heaviest = max(shown, key=lambda image: (image.bytes, image.name))
+            message = f"the pictures{_of(variant)} weigh {total:,} bytes together; this one {heaviest.bytes:,}"
+            yield Finding("image-weight", Severity.WARNING, heaviest.place, message, "Use fewer, or smaller, pictures.")
 
 
 def links(subject: Subject) -> Iterator[Finding]:
     """A link in a mail has no page to be relative to."""
     for link in subject.edition.links:
-        if _is_reserved_link(link.href, subject.edition):
+        if _is_whole_link(link.href, subject.edition):
             continue
         href = MARK.sub("x", link.href).strip()
         if href in {"", "#"}:
@@ -89,9 +101,9 @@ def links(subject: Subject) -> Iterator[Finding]:
             yield Finding("link-empty", Severity.ERROR, link.place, message, "Write the whole address.")
 
 
-def _is_reserved_link(href: str, edition: Edition) -> bool:
+def _is_whole_link(href: str, edition: Edition) -> bool:
     whole = MARK.fullmatch(href.strip())
-    return whole is not None and edition.fields[number(whole)].name in LINKS
+    return whole is not None and is_whole(edition.fields[number(whole)])
 
 
 def unsubscribe(subject: Subject) -> Iterator[Finding]:
@@ -100,7 +112,7 @@ def unsubscribe(subject: Subject) -> Iterator[Finding]:
     for variant in edition.variants:
         for part, template in (("HTML", variant.html), ("text", variant.text)):
             if not any(edition.fields[index].name == "unsubscribe_url" for index in used([template])):
-                message = f"the {part} part has no unsubscribe link"
+                message = f"the {part} part{_of(variant)} has no unsubscribe link"
                 advice = "Put `unsubscribe_url` into the theme's footer, as the default theme does."
                 yield Finding("unsubscribe", subject.legal(), edition.where(""), message, advice)
 
@@ -118,7 +130,7 @@ def postal_address(subject: Subject) -> Iterator[Finding]:
         for part, text in (("HTML", html.unescape(subject.plain(variant.html))), ("text", subject.plain(variant.text))):
             folded = " ".join(text.split())
             if not all(" ".join(line.split()) in folded for line in lines):
-                message = f"the {part} part does not show the postal address"
+                message = f"the {part} part{_of(variant)} does not show the postal address"
                 advice = "Put `postal_address` into the theme's footer, as the default theme does."
                 yield Finding("postal-address", subject.legal(), place, message, advice)
 
@@ -148,9 +160,11 @@ def values(subject: Subject) -> Iterator[Finding]:
     """A value that somebody lacks leaves a hole in that reader's mail: “Hi ,”."""
     if subject.gaps is None:
         return
-    gaps = {gap.name: gap for gap in subject.gaps}
+    gaps = {(gap.name, gap.fallback): gap for gap in subject.gaps}
+    yield from _undecided(subject.edition, gaps)
+    these = " who get this" if subject.edition.choices else ""
     for field in _used_fields(subject.edition):
-        gap = gaps.get(field.name)
+        gap = gaps.get((field.name, field.default is not None)) or gaps.get((field.name, False))
         place = field.place or subject.edition.where("")
         if gap is None or field.name in RESERVED:
             continue
@@ -164,17 +178,41 @@ def values(subject: Subject) -> Iterator[Finding]:
             message = f"nobody is subscribed yet, so nobody has a value for “{field.name}”"
             yield Finding("value-unknown", Severity.WARNING, place, message, advice)
         elif gap.missing == gap.total:
-            message = f"no subscriber has a value for “{field.name}”"
+            message = f"no subscriber{these.replace('get', 'gets')} has a value for “{field.name}”"
             yield Finding("value-unknown", Severity.ERROR, place, message, advice)
         elif gap.missing:
-            message = f"{gap.missing:,} of {gap.total:,} subscribers have no value for “{field.name}”"
+            lost = "; they get no mail, for a link needs an address" if is_whole(field) else ""
+            message = f"{gap.missing:,} of {gap.total:,} subscribers{these} have no value for “{field.name}”{lost}"
             yield Finding("value-empty", Severity.WARNING, place, message, advice)
+
+
+def _undecided(edition: Edition, gaps: Mapping[tuple[str, bool], FieldGap]) -> Iterator[Finding]:
+    """Conditions on what nobody has a value for: most often the name is misspelt."""
+    for choice in conditions.every(edition.choices):
+        for name in dict.fromkeys(atom.name for atom in conditions.atoms(choice.condition)):
+            gap = gaps.get((name, True))
+            if gap and gap.missing == gap.total > 0 and name not in RESERVED:
+                message = f"no subscriber has a value for “{name}”, which decides who gets this part"
+                place = choice.place or edition.where("")
+                yield Finding("value-unknown", Severity.WARNING, place, message, "Is the name spelt as in the list?")
 
 
 def needed_values(edition: Edition) -> tuple[str, ...]:
     """The names of the values that readers may lack: all but those that every reader has."""
-    names = {f.name for f in _used_fields(edition) if f.name not in RESERVED}
-    return tuple(sorted(names))
+    names = {f.name for f in _used_fields(edition)} | {*conditions.asked(edition.choices)}
+    return tuple(sorted(names - RESERVED))
+
+
+def needs(edition: Edition) -> Callable[[Mapping[str, str]], frozenset[tuple[str, bool]]]:
+    """What tells of each reader's values which ones their mail asks for, and whether it can do without."""
+    decide = {(name, True) for name in conditions.asked(edition.choices)}
+    found = {}
+    for variant in edition.variants:
+        templates = (variant.subject, variant.html, variant.text)
+        fields = [edition.fields[index] for index in used(templates)]
+        asked = {(field.name, field.default is not None) for field in fields} | decide
+        found[variant.key] = frozenset(each for each in asked if each[0] not in RESERVED)
+    return lambda values: found[conditions.variant_key(edition.choices, values)]
 
 
 def _used_fields(edition: Edition) -> list[Field]:

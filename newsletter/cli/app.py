@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from newsletter.cli import output
+from newsletter.cli import output, stopping
 from newsletter.cli.registry import COMMANDS, main_help
 from newsletter.config import Config, find_root, load
 from newsletter.errors import Interrupted, NewsletterError, Unwritable
@@ -143,7 +143,8 @@ def run(arguments: Sequence[str]) -> int:
     verbose = any(a == "--verbose" or (a.startswith("-") and not a.startswith("--") and "v" in a) for a in arguments)
     _prepare_streams()
     try:
-        return _invoke(arguments)
+        with stopping.orderly():
+            return _invoke(arguments)
     except NewsletterError as error:
         return _report(error, verbose=verbose)
     except (KeyboardInterrupt, click.Abort):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from newsletter.cli import output
+from newsletter.cli import output, standing, watching
 from newsletter.cli.telling import counted, provider_name
 from newsletter.store import clock
 
@@ -88,7 +88,7 @@ def show(call: Call, case: Case) -> None:
         if not case.settled and not case.found:
             output.say(f"{slug}  nothing is in doubt")
         if case.made.state != "done":
-            output.hint(f"\n{_next(case)}")
+            output.hint(f"\n{standing.next_step(*watching.look(case.database, case.made.id))}")
         return
     output.say(f"{slug}  {_people(case.people)} in doubt, in {counted(len(case.doubts), 'batch')}")
     if case.not_asked:
@@ -200,8 +200,3 @@ def explain_word(case: Case, word: str, people: int) -> None:
         output.note(
             f"{_people(people)} of {case.made.slug} will be mailed by the next send; who got it already gets two."
         )
-
-
-def _next(case: Case) -> str:
-    held = case.made.state == "cancelled" or case.made.paused_by == "operator"
-    return f"To go on: newsletter {'resume' if held else 'send'} {case.made.slug}"

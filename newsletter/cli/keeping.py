@@ -32,6 +32,11 @@ def existing(config: Config) -> Path:
     return config.database
 
 
+def same(file: Path, database: Path) -> bool:
+    """Whether both are the same file, also by a link."""
+    return file.exists() and database.exists() and file.samefile(database)
+
+
 def refuse_running(config: Config) -> None:
     """Raise ``Blocked`` while a process of this machine sends."""
     from newsletter.delivery import owners
@@ -69,8 +74,7 @@ def look_over(path: Path, secret: Callable[[], str], mark: Callable[[], str]) ->
     with examine.looking(path) as connection:
         if damage := examine.damage(connection):
             return Report(path, None, damage, (), ())
-        version = examine.version(connection)
-        examine.refuse_unknown(path, version)
+        version = examine.version(connection, path)
         flaws = list(examine.references(connection))
         unseen: list[str] = []
         if version == migrate.HEAD:
@@ -117,14 +121,15 @@ def _aged(wrong: str) -> Flaw:
     )
 
 
-def show_report(report: Report) -> None:
-    """What was found, for people."""
+def show_report(report: Report, *, live: bool) -> None:
+    """What was found, for people: in the database itself when it is ``live``, else in a backup."""
     name, bytes_ = display(report.path), size(report.path.stat().st_size)
     if report.damage:
         output.say(f"{output.style(name, bold=True)}: {output.style('damaged', fg='red', bold=True)} ({bytes_})")
         for line in report.damage:
             output.say(f"  {line}")
-        output.hint("\nUse it no more. Put a backup in its place: newsletter db restore FILE")
+        use = "Use it no more. Put a backup in its place: newsletter db restore FILE"
+        output.hint(f"\n{use if live else 'It is of no use as a backup. Look another one over.'}")
         return
     state = output.style("not sound", fg="red", bold=True) if report.flaws else output.style("sound", fg="green")
     output.say(f"{output.style(name, bold=True)}: {state} (schema {report.version}, {bytes_})")
@@ -168,7 +173,7 @@ def refuse_other(copy: Path, database: Path) -> None:
     with examine.looking(copy) as connection:
         if damage := examine.damage(connection):
             raise BadInput(f"{display(copy)}: this backup is damaged: {damage[0]}", hint="Choose another one.")
-        examine.refuse_unknown(copy, examine.version(connection))
+        examine.version(connection, copy)
         theirs = examine.instance(connection)
     ours = _instance(database)
     if ours and ours != theirs:

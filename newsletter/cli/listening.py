@@ -74,10 +74,18 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             if value is not None and hostile is None:
                 message = f"--{name} is about what goes wrong with --hostile"
                 raise WrongUsage(message, hint=f"newsletter outbox --listen --hostile some --{name} {value:g}")
-        plan = None if hostile is None else rehearsing.plan(hostile, seed)
+        plan = None if hostile is None else _plan(hostile, seed)
         return function(*args, listening=Listening(on, limit, plan, hang or _HANG), **kwargs)
 
     return wrapped
+
+
+def _plan(hostile: str, seed: int | None) -> Plan:
+    from newsletter.providers.dialects.hostile_words import SAID
+
+    drawn = rehearsing.plan(hostile, seed)
+    rehearsing.refuse_impossible(drawn, {name for said in SAID.values() for name in said}, "over HTTP")
+    return drawn
 
 
 def site(listening: Listening, folder: Path, pages: ASGIApp) -> ASGIApp:

@@ -49,7 +49,8 @@ When a run dies or is held, the next one goes on, as if you had typed `newslette
 
 ## What goes wrong
 
-`--faults` takes a level, or names from the table below between commas.
+`--faults` takes a level, or names from the table below between commas. A name that cannot happen at the provider which
+the rehearsal is like is told; the others are played.
 
 | level | of all calls | of all people |
 |---|---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,30 +10,37 @@ from newsletter.cli import output
 from newsletter.files import display
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from newsletter.delivery.rehearsal import Played, Row
     from newsletter.providers.base import Capabilities
     from newsletter.providers.hostile.fates import Plan
+    from newsletter.providers.hostile.provider import Prepares
 
 _ROWS = 12
-"""Batches that a person is shown; all of them stand in --json."""
+"""Batches that a person is shown, those first at which something happened; all of them stand in --json."""
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """What a rehearsal is to be: like whom, with what going wrong, and how often the process dies."""
+    """What a rehearsal is to be: like whom, with what going wrong, and how often the process dies.
+
+    ``can`` and ``prepares`` are the provider's that it is like.
+    """
 
     like: str
     faults: str
     plan: Plan
     kills: int
+    can: Capabilities
+    prepares: Prepares
 
     def line(self, slug: str) -> str:
         """The command that replays it."""
-        with_faults = f"--seed {self.plan.seed} --faults {self.faults} --kills {self.kills}"
+        with_faults = f"--seed {self.plan.seed} --faults {shlex.quote(self.faults)} --kills {self.kills}"
         return f"newsletter rehearse {slug} --like {self.like} {with_faults}"
 
 
@@ -42,7 +50,6 @@ class Report:
 
     cast: Cast
     played: Played
-    can: Capabilities
     calls: int
     again: int
     mishaps: dict[str, int]
@@ -57,7 +64,7 @@ class Report:
     @property
     def at_rate(self) -> float | None:
         """Seconds that the calls take as fast as the provider allows."""
-        return self.calls / self.can.per_second if self.can.per_second else None
+        return self.calls / self.cast.can.per_second if self.cast.can.per_second else None
 
     def data(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -98,6 +105,8 @@ def tell(report: Report) -> None:
         if outcome == "in_doubt":
             for reason, part in played.doubts[:_SHOWN]:
                 output.say(f"  {'':<22}  {part:,}: {reason}")
+            if others := sum(part for _, part in played.doubts[_SHOWN:]):
+                output.say(f"  {'':<22}  {others:,}: other reasons (--json has all)")
     output.say(f"  {'duplicates':<12}{report.duplicates:>10,}")
     output.say(f"  {'lost':<12}{report.lost:>10,}")
     output.say(f"  calls       {report.calls:>10,}  {report.again:,} of them made again")
@@ -109,17 +118,24 @@ def tell(report: Report) -> None:
     rate = f"; {telling.duration(report.at_rate)} at the provider's rate" if report.at_rate is not None else ""
     output.say(f"  time        {telling.duration(played.seconds):>10}  by its own clock, waits included{rate}")
     output.say()
-    output.table(("batch", "people", "state", "attempts", "error"), [_row(row) for row in played.batches[:_ROWS]])
-    if len(played.batches) > _ROWS:
-        output.hint(f"… and {len(played.batches) - _ROWS:,} more: --json lists them all")
+    _ledger(played.batches)
     output.say()
     for each in played.violations[:_SHOWN]:
         output.say(f"{output.style('BROKEN', fg='red', bold=True)}  {each}")
     if not played.violations:
-        output.say(f"The ledger agrees with what was accepted: {len(checker.INVARIANTS)} of as many rules hold.")
+        output.say(f"The ledger agrees with what was accepted: all {len(checker.INVARIANTS)} rules hold.")
     if report.kept:
         output.say(f"Kept: {display(report.kept)}. It holds people's addresses: remove it when you have seen enough.")
-    output.hint(f"To see it again: {report.cast.line(status.send.slug)}")
+    output.hint(f"To see it again:\n  {report.cast.line(status.send.slug)}")
+
+
+def _ledger(batches: Sequence[Row]) -> None:
+    """The batches with a story; the first ones where none has any."""
+    rows = [row for row in batches if row.attempts != 1 or row.state != "accepted"] or batches
+    output.table(("batch", "people", "state", "attempts", "error"), [_row(row) for row in rows[:_ROWS]])
+    if left := len(batches) - len(rows[:_ROWS]):
+        smooth = sum(row.attempts == 1 and row.state == "accepted" for row in batches)
+        output.hint(f"… and {left:,} more; {smooth:,} of all were accepted at once. --json lists them all")
 
 
 def _row(row: Row) -> tuple[object, ...]:

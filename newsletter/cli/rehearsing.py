@@ -16,7 +16,7 @@ from newsletter.files import make_folder
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from newsletter.config import Config
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from newsletter.delivery.rehearsal import Played
     from newsletter.links import Links
     from newsletter.model import Edition
-    from newsletter.providers.base import Capabilities
     from newsletter.providers.hostile.fates import Plan
     from newsletter.providers.hostile.truth import Truth
     from newsletter.store.database import Database
@@ -34,9 +33,15 @@ LEDGER = "ledger.db"
 """Not the database's own name: whatever looks for a person's traces finds it as a file like any other."""
 
 
-def cast(like: str, faults: str, seed: int | None, kills: int) -> Cast:
-    """What was asked for; ``WrongUsage`` for a fault that there is not."""
-    return Cast(like, faults, plan(faults, seed), kills)
+def cast(config: Config, like: str, faults: str, seed: int | None, kills: int) -> Cast:
+    """What was asked for; ``WrongUsage`` for a fault that there is not, or not at a provider like this."""
+    from newsletter.providers.hostile import likes, mishaps
+
+    can, prepares = likes.like(like, config)
+    drawn = plan(faults, seed)
+    fitting = mishaps.fitting(can)
+    refuse_impossible(drawn, {each.name for each in fitting}, f"at a provider like {like}")
+    return Cast(like, faults, drawn.only(fitting), kills, can, prepares)
 
 
 def plan(faults: str, seed: int | None) -> Plan:
@@ -49,9 +54,20 @@ def plan(faults: str, seed: int | None) -> Plan:
         return fates.plan(faults, secrets.randbelow(1_000_000) if seed is None else seed)
     except fates.Unknown as error:
         message = f"there is no fault “{error}”"
-        nearest = suggestion(str(error), (*fates.LEVELS, *NAMED))
-        hint = f"{nearest} It is one of {', '.join(fates.LEVELS)}, or of these, between commas: {', '.join(NAMED)}"
-        raise WrongUsage(message, hint=hint.strip()) from None
+        raise WrongUsage(message, hint=suggestion(str(error), (*fates.LEVELS, *NAMED))) from None
+
+
+def refuse_impossible(drawn: Plan, possible: Collection[str], where: str) -> None:
+    """Say which of the faults that were named can never happen; ``WrongUsage`` when none of them can."""
+    never = [each.name for each in drawn.mishaps if each.name not in possible]
+    if not (drawn.named and never):
+        return
+    from newsletter.providers.hostile.mishaps import NAMED
+
+    message = f"{', '.join(never)}: cannot happen {where}"
+    if len(never) == len(drawn.mishaps):
+        raise WrongUsage(message, hint=f"What can: {', '.join(name for name in NAMED if name in possible)}")
+    output.note(message)
 
 
 # -- the place ------------------------------------------------------------------------
@@ -119,17 +135,14 @@ def rehearse(config: Config, database: Database, edition: Edition, cast: Cast, k
     from newsletter.audience import people
     from newsletter.delivery import rehearsal
     from newsletter.delivery.mortal import Clock
-    from newsletter.providers.hostile import likes, mishaps
     from newsletter.providers.hostile.provider import Hostile, World
     from newsletter.providers.hostile.truth import Truth
     from newsletter.store.clock import utcnow
 
-    can, like = likes.like(cast.like, config)
-    plan = cast.plan.only(mishaps.fitting(can))
     clock, truth = Clock(utcnow()), Truth()
     leave = partial(_leave, people.unsubscribe_by_id)
-    turmoil = rehearsal.Turmoil(database, 0, clock, plan.chance, leave)
-    hostile = Hostile(truth, plan, can, World(clock.now, clock.wait, turmoil.passing), like)
+    turmoil = rehearsal.Turmoil(database, 0, clock, cast.plan.chance, leave)
+    hostile = Hostile(truth, cast.plan, cast.can, World(clock.now, clock.wait, turmoil.passing), cast.prepares)
     made = _create(config, database, hostile, edition, clock.now())
     turmoil.send_id = made.id
     with _bar(database, made) as watch:
@@ -145,7 +158,7 @@ def rehearse(config: Config, database: Database, edition: Edition, cast: Cast, k
             played = rehearsal.play(turmoil, piece)
         finally:
             turmoil.fuse.burn()  # after Ctrl-C a thread may still be at work
-    return _report(cast, played, can, truth, kept)
+    return _report(cast, played, truth, kept)
 
 
 def _leave(unsubscribe: Callable[..., object], connection: object, person: int, now: dt.datetime) -> None:
@@ -188,12 +201,11 @@ def _bar(database: Database, made: Send) -> Iterator[Callable[[], None]]:
         yield watch
 
 
-def _report(cast: Cast, played: Played, can: Capabilities, truth: Truth, kept: Path | None) -> Report:
+def _report(cast: Cast, played: Played, truth: Truth, kept: Path | None) -> Report:
     calls = truth.calls()
     return Report(
         cast=cast,
         played=played,
-        can=can,
         calls=len(calls),
         again=sum(call.attempt > 1 for call in calls),
         mishaps=dict(Counter(call.mishap for call in calls if call.mishap).most_common()),

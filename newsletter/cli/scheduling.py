@@ -12,8 +12,6 @@ from newsletter.errors import Blocked, NewsletterError, WrongUsage
 from newsletter.store.clock import utcnow
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from newsletter.cli.app import Call
     from newsletter.cli.sending import Errand
     from newsletter.config import Config
@@ -51,15 +49,12 @@ def _which(twice: moments.Twice) -> Moment:
     return twice.both[int(choice) - 1]
 
 
-def words(at: dt.datetime, zone: str, now: dt.datetime) -> str:
-    """A planned time: on its own clock, in UTC, and how far ahead."""
-    made = moments.Moment(at, zone)
-    return f"{made.local}, {made.utc}, {moments.until(now, at)}"
-
-
 def when(made: Send) -> str:
-    """When a planned send begins, as far as it is known to begin at all."""
-    return words(made.scheduled_at, made.terms.zone, utcnow()) if made.scheduled_at else ""
+    """When a planned send begins: on its own clock, in UTC, and how far ahead."""
+    if made.scheduled_at is None:
+        return ""
+    at = moments.Moment(made.scheduled_at, made.terms.zone)
+    return f"{at.local}, {at.utc}, {moments.until(utcnow(), at.at)}"
 
 
 # -- planning -------------------------------------------------------------------------
@@ -93,7 +88,8 @@ def plan(
     if not errand.call.json:
         telling.show_plan(shown)
         staging.show(terms, shown.audience)
-        output.say(f"  begins      {words(at.at, at.zone, now)}")
+        output.say(f"  begins      {at.local}")
+        output.say(f"              {at.utc}, {moments.until(now, at.at)}")
         for line in changed:
             output.say(f"  anew        {line}")
     sending.tell_what_a_trial_lacks(config)
@@ -120,10 +116,10 @@ def _changes(database: Database, before: Send, at: Moment, now: Frozen, terms: T
     from newsletter.delivery import freeze, start
 
     found: list[str] = []
-    if before.scheduled_at != at.at:
-        found.append(f"it would have begun {when(before)}")
+    if before.scheduled_at and before.scheduled_at != at.at:
+        found.append(f"it would have begun {moments.wall(before.scheduled_at, before.terms.zone)}")
     if replace(before.terms, zone=terms.zone) != terms:
-        found.append("its stages")
+        found += [f"before, {each}" for each in staging.said(before.terms)] or ["it had no stages"]
     if freeze.sha(now) != before.content_sha:
         with database.read() as connection:
             old = start.content_of(connection, before.content_sha)
@@ -137,7 +133,7 @@ def left(call: Call, database: Database, made: Send) -> int:
         output.emit(standing.data(*watching.look(database, made.id)))
         return 0
     output.say(f"{output.style(made.slug, bold=True)} is planned: it begins {when(made)}.")
-    output.hint(f"\n{how(made)}")
+    output.hint(f"\n{standing.how_planned(made)}")
     return 0
 
 
@@ -146,20 +142,13 @@ def plan_again(call: Call, database: Database, made: Send) -> int:
     from newsletter.delivery import control, ledger
 
     if made.state == "planned":
-        raise Blocked(f"{made.slug} is not held: it is planned, and begins {when(made)}", hint=how(made))
+        raise Blocked(
+            f"{made.slug} is not held: it is planned, and begins {when(made)}", hint=standing.how_planned(made)
+        )
     with database.write() as connection:
         control.resume(connection, made.id, utcnow(), by=sending.operator())
         made = ledger.get(connection, made.id)
     return left(call, database, made)
-
-
-def how(made: Send) -> str:
-    """Who begins a planned send, and how it is called off."""
-    return (
-        "It is begun by `newsletter send --due`, run from cron every few minutes.\n"
-        f"To begin it at once: newsletter send {made.slug} --at now\n"
-        f"To call it off: newsletter cancel {made.slug}"
-    )
 
 
 # -- beginning ------------------------------------------------------------------------
@@ -225,7 +214,7 @@ def _ask_if_late(call: Call, config: Config, made: Send) -> None:
         message = f"{made.slug} was not begun; it is still planned"
     hint = (
         f"To begin it all the same: newsletter send {made.slug} --late\n"
-        f'    For another time: newsletter send {made.slug} --at "…". To call it off: newsletter cancel {made.slug}'
+        f'For another time: newsletter send {made.slug} --at "…". To call it off: newsletter cancel {made.slug}'
     )
     raise Blocked(message, hint=hint)
 

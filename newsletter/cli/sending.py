@@ -175,6 +175,14 @@ def fit(config: Config, database: Database, folder: Path, pictures: Sequence[Pic
     _reach(config, database, pictures)
 
 
+def tell_if_restored(database: Database) -> None:
+    """Warn of a database that is not known to be the newest state of its ledger: a send would be refused."""
+    from newsletter.store import mark
+
+    if why := mark.why(database, mark.look(database).standing):
+        output.warn(f"{why}. Nothing is sent until you decide how to go on: newsletter db adopt")
+
+
 def _reach(config: Config, database: Database, pictures: Sequence[Picture]) -> None:
     """Fetch what readers will fetch, before the first of them may."""
     from newsletter.delivery import reach

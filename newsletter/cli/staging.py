@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from newsletter.errors import NewsletterError, WrongUsage
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator
 
     from newsletter.cli.app import Call
     from newsletter.config import Config
@@ -44,15 +46,41 @@ def terms(config: Config, zone: str, stages: str | None, wait: str | None) -> Te
     return Terms(zone, found, seconds, Brake(*config.brakes))
 
 
+def kept(config: Config, asked: Terms, before: Terms) -> Terms:
+    """The terms of a send that is planned anew, or begun: where no stages are asked for, it keeps those it has."""
+    from newsletter.delivery.terms import Brake
+
+    if asked.staged or not before.staged:
+        return asked
+    return replace(before, zone=asked.zone, brake=Brake(*config.brakes))
+
+
 def show(asked: Terms, people: int) -> None:
     """The stages in the plan that is confirmed."""
     if not asked.staged:
         return
     cut = asked.cut(people)
-    parts = [f"{share} ({size:,})" for share, size in zip(cut.shares, cut.sizes(), strict=True)]
-    output.say(f"  stages      {', then '.join(parts)}; {moments.length(asked.wait)} between them")
-    brake = asked.brake
-    output.say(f"  brake       {brake.refused}% refused, {brake.bounced}% bounced, {brake.complained}% complained")
+    stages = ", then ".join(f"{share} ({size:,})" for share, size in zip(cut.shares, cut.sizes(), strict=True))
+    output.say(f"  stages      {stages}{_apart(cut)}")
+    output.say(f"  brake       {_limits(asked)}")
+
+
+def said(terms: Terms) -> Iterator[str]:
+    """The stages of a send that has not begun, and their brake; nothing for one that has none."""
+    if terms.staged:
+        yield f"stages {', then '.join(terms.shares)}{_apart(terms)}"
+        yield f"brake {_limits(terms)}"
+
+
+def _apart(terms: Terms) -> str:
+    if len(terms.shares) == 1:
+        return ""
+    return f"; {moments.length(terms.wait)} between them" if terms.wait else "; one right after the other"
+
+
+def _limits(terms: Terms) -> str:
+    brake = terms.brake
+    return f"{brake.refused}% refused, {brake.bounced}% bounced, {brake.complained}% complained"
 
 
 def between(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from newsletter import moments
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 _BAR = 40
 _COLOURS = {"done": "green", "paused": "yellow", "cancelled": "yellow"}
-_SETTINGS = {"mailgun": ("mailgun.domain", "mailgun.region"), "resend": ("the domain of `from`",)}
+_WIDE = 80
+
+_FROM = "the domain of `from`"
+_SETTINGS = {"mailgun": ("mailgun.domain", "mailgun.region"), "resend": (_FROM,)}
 """What may be wrong, besides the key, when a provider refuses a call for the operator's sake."""
 
 
@@ -31,11 +35,8 @@ def report(call: Call, status: Status, pulse: Pulse) -> None:
     if call.json:
         output.emit(data(status, pulse))
         return
-    for line in lines(status, pulse):
+    for line in lines(status, pulse, turns=call.verbose):
         output.say(line)
-    if call.verbose:
-        for line in _turns(pulse):
-            output.say(line)
     output.hint(f"\n{next_step(status, pulse)}")
 
 
@@ -44,7 +45,7 @@ def data(status: Status, pulse: Pulse) -> dict[str, Any]:
     return {**status.data(), **pulse.data()}
 
 
-def lines(status: Status, pulse: Pulse) -> Iterator[str]:
+def lines(status: Status, pulse: Pulse, *, turns: bool = False) -> Iterator[str]:
     """The whole picture; no line is longer than 80 columns but for what others have worded."""
     made = status.send
     yield f"{output.style(made.slug, bold=True)}  {output.style(describe(status), fg=_COLOURS.get(made.state))}"
@@ -57,6 +58,8 @@ def lines(status: Status, pulse: Pulse) -> Iterator[str]:
     for address, outcome, reason in status.examples:
         yield f"  {address}: {_word(outcome)}: {reason}"
     facts = [*_plan(status, pulse), *_pace(status, pulse), *_doubt(status, pulse), *_workers(status, pulse)]
+    if turns:
+        facts += _turns(pulse)
     if facts:
         yield ""
     yield from _labelled(facts)
@@ -93,28 +96,51 @@ def describe(status: Status) -> str:
 
 def next_step(status: Status, pulse: Pulse) -> str:
     """What can be done about it."""
+    return "\n".join([*_steps(status, pulse), *_about_doubt(status)])
+
+
+def _steps(status: Status, pulse: Pulse) -> Iterator[str]:
     made, people = status.send, status.people
-    steps: list[str] = []
     if made.fault is Fault.CONFIG and (suspects := _suspects(made)):
-        steps.append(f"Look at {', '.join(suspects)}.")
+        yield f"Look at {', '.join(suspects)}."
     if made.state == "done":
-        steps.append("Next: newsletter outbox" if made.realm == "outbox" else f"Next: newsletter status {made.slug}")
+        trial = made.realm == "outbox"
+        yield "Next: newsletter outbox" if trial else "To see what one person got: newsletter receipt ADDRESS"
     elif made.state == "planned":
-        steps += ["It is begun by: newsletter send --due", f"To call it off: newsletter cancel {made.slug}"]
-    elif made.state == "cancelled" or made.paused_by == "operator":
-        steps.append(f"To go on: newsletter resume {made.slug}")
+        yield how_planned(made)
+    elif made.state == "cancelled":
+        yield f"To go on: newsletter resume {made.slug}"
+    elif made.paused_by == "operator":
+        yield f"To go on: newsletter resume {made.slug}"
+        yield f"To end it: newsletter cancel {made.slug}"
     elif made.state == "running" and people["open"] and any(each.alive for each in pulse.workers):
-        steps += [f"To watch it: newsletter status --watch {made.slug}", f"To hold it: newsletter pause {made.slug}"]
+        yield f"To watch it: newsletter status --watch {made.slug}"
+        yield f"To hold it: newsletter pause {made.slug}"
     elif people["open"] or made.state == "paused":
-        steps.append(f"To go on: newsletter send {made.slug}")
-    return "\n".join([*steps, *_about_doubt(status)])
+        yield f"To go on: newsletter send {made.slug}"
+
+
+def how_planned(made: Send) -> str:
+    """Who begins a planned send, and how it is called off."""
+    return (
+        "It is begun by `newsletter send --due`, run from cron every few minutes.\n"
+        f"To begin it at once: newsletter send {made.slug} --at now\n"
+        f"To call it off: newsletter cancel {made.slug}"
+    )
 
 
 def _suspects(made: Send) -> tuple[str, ...]:
-    key = API_KEYS.get(made.provider)
+    """What to look at, as far as the reason narrows it down."""
+    key, why = API_KEYS.get(made.provider), made.why
     if key is None:
         return ()
-    return (key,) if "answered 401" in made.why else (key, *_SETTINGS.get(made.provider, ()))
+    if "call after call is refused" in why:
+        return "the sender in `from`", "the issue itself"
+    if "base_url" in why:
+        return (f"{made.provider}.base_url",)
+    if "refuses the sender" in why:
+        return (_FROM,)
+    return (key,) if "answered 401" in why else (key, *_SETTINGS.get(made.provider, ()))
 
 
 def _about_doubt(status: Status) -> Iterator[str]:
@@ -176,8 +202,8 @@ def _plan(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
             yield "stages", f"{share}: {settled:,} of {people:,} settled"
         else:
             many = f"{people:,} people" if people else "not begun"
-            when = f", {moments.until(pulse.now, made.stage_at)}" if made.stage_at and at == made.stage + 1 else ""
-            yield "stages", f"{share}: {many}{when}"
+            next_at = made.stage_at if at == made.stage + 1 and made.state == "running" else None
+            yield "stages", f"{share}: {many}{f', {moments.until(pulse.now, next_at)}' if next_at else ''}"
 
 
 def _pace(status: Status, pulse: Pulse) -> Iterator[tuple[str, str]]:
@@ -231,10 +257,12 @@ def _worker(worker: Worker) -> str:
     return f"{name} at work, {held} in hand" if worker.batches else f"{name} waits"
 
 
-def _turns(pulse: Pulse) -> Iterator[str]:
+def _turns(pulse: Pulse) -> Iterator[tuple[str, str]]:
     for at, before, after, by, why in pulse.turns:
-        who = f" by {by}" if by else ""
-        yield f"  {_ago(pulse, at):<20}  {before} to {after}{who}{f': {why}' if why else ''}"
+        step = f"still {after}" if before == after else f"{before} to {after}"
+        told = f"{_ago(pulse, at)}: {step}{f' by {by}' if by else ''}{f': {why}' if why else ''}"
+        for line in textwrap.wrap(told, _WIDE - 15, subsequent_indent="  "):
+            yield "turns", line
 
 
 def _rough(seconds: float) -> str:

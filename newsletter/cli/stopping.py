@@ -5,14 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Iterator
 
-_STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop at once; both are safe.\n"
-_SHOW_CURSOR = b"\x1b[?25h"
+_STOPPING = b"\nFinishing the batch in flight. Press Ctrl-C again to stop now; both are safe.\n"
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+@contextlib.contextmanager
+def orderly() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: a bar or a view is taken away, and the cursor shown again."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from newsletter.cli import output, scheduling
+from newsletter.cli import output, scheduling, standing
 from newsletter.errors import Interrupted
 from newsletter.store.clock import utcnow
 
@@ -48,8 +48,8 @@ def until_due(call: Call, database: Database, made: Send) -> Send:
                     with database.read() as connection:
                         made = ledger.get(connection, made.id)
     except KeyboardInterrupt:
-        hint = scheduling.how(made).replace("\n", "\n    ")
-        raise Interrupted(f"{made.slug} stays planned: it begins {scheduling.when(made)}.", hint=hint) from None
+        message = f"{made.slug} stays planned: it begins {scheduling.when(made)}."
+        raise Interrupted(message, hint=standing.how_planned(made)) from None
     with database.read() as connection:
         return ledger.get(connection, made.id)
 

@@ -77,7 +77,8 @@ def _draw(call: Call, database: Database, send_id: int) -> None:
     from rich.text import Text
 
     del call
-    with Live(console=Console(), auto_refresh=False, transient=True) as live:
+    # What stands in for a redirected stream says nothing of what it can show.
+    with Live(console=Console(), auto_refresh=False, transient=True, redirect_stdout=False) as live:
         for status, pulse, _ in _looks(database, send_id):
             text = "\n".join([*standing.lines(status, pulse), "", click.style("Ctrl-C ends this view.", dim=True)])
             live.update(Text.from_ansi(text), refresh=True)

@@ -181,7 +181,7 @@ def refuse_other_version(config: Config) -> None:
 
 def findings(config: Config, made: Edition, people: Database | None = None) -> tuple[Finding, ...]:
     """The pre-flight of an edition; the audience is asked only where merge fields need it."""
-    from newsletter.check.rules import needed_values, preflight
+    from newsletter.check.rules import needed_values, needs, preflight
 
     names = needed_values(made)
     if not names:
@@ -191,11 +191,12 @@ def findings(config: Config, made: Edition, people: Database | None = None) -> t
     opened = people or database(config)
     if opened is None:
         return preflight(made, config, [FieldGap(name, 0, 0) for name in names])
-    from newsletter.audience.gaps import field_gaps
+    from newsletter.audience.gaps import field_gaps, gaps_by
 
     try:
         with opened.read() as connection:
-            return preflight(made, config, field_gaps(connection, names))
+            found = gaps_by(connection, needs(made)) if made.choices else ()
+            return preflight(made, config, found or field_gaps(connection, names))
     finally:
         if people is None:
             opened.close()

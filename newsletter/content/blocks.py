@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from newsletter.content import boxes, html
+from newsletter.content import boxes, choosing, html
 from newsletter.content.containers import read_box
 from newsletter.content.footnotes import collect_notes, read_notes
 from newsletter.content.inline import InlineReader, display_width, plain_text, read_inline
+from newsletter.content.lone import lone_image
 from newsletter.content.reading import DEEPEST, Node
 from newsletter.model import (
     CodeBlock,
@@ -89,9 +90,11 @@ class BlockReader:
 
     def blocks(self, nodes: Sequence[Node], parent: str | None = "") -> Blocks:
         """The blocks of some nodes; ``parent`` is as for ``read_box``."""
-        return tuple(block for node in nodes for block in self._block(node, parent))
+        return tuple(
+            block for node, other in choosing.pairs(nodes) for block in self._block(node, parent, otherwise=other)
+        )
 
-    def _block(self, node: Node, parent: str | None) -> Blocks:
+    def _block(self, node: Node, parent: str | None, *, otherwise: Node | None = None) -> Blocks:
         token = node.token
         if token.type in _NOTES:
             return ()
@@ -109,7 +112,8 @@ class BlockReader:
                 # What stands in it is read all the same, for its own problems.
                 self.blocks(node.children, None)
                 return ()
-            return boxes.build(box, self)
+            other = read_box(otherwise, self.reading, parent) if otherwise else None
+            return choosing.when(box, self, other) if other else boxes.build(box, self)
         made = self._markdown(node)
         return (made,) if made else ()
 
@@ -137,14 +141,14 @@ class BlockReader:
         return InlineReader(self.reading, token, self.reading.line(token), self.room)
 
     def _paragraph(self, node: Node) -> Block | None:
-        if _lone_image(node):
+        if lone_image(node):
             return self.figure(node)
         children = self.inlines(node)
         return Paragraph(children, self.reading.line(node.token)) if children else None
 
     def figure(self, node: Node, box: Mapping[str, Option] | None = None) -> Figure | None:
         """The figure that a paragraph with only a picture is; ``box`` are the options of ``::: figure``."""
-        found = _lone_image(node)
+        found = lone_image(node)
         if found is None:
             return None
         link, image = found
@@ -237,19 +241,3 @@ class BlockReader:
 def _colons(reading: Reading, token: Token) -> str:
     found = re.match(":+", reading.source.text[token.meta["at"] :])
     return found[0] if found else ":::"
-
-
-def _lone_image(node: Node) -> tuple[Token | None, Token] | None:
-    """The picture, and the link around it, of a paragraph that holds nothing else."""
-    if not node.children:
-        return None
-    tokens = [
-        each
-        for each in node.children[0].token.children or ()
-        if each.type != "softbreak" and (each.type != "text" or each.content.strip())
-    ]
-    if [each.type for each in tokens] == ["image"]:
-        return None, tokens[0]
-    if [each.type for each in tokens] == ["link_open", "image", "link_close"]:
-        return tokens[0], tokens[1]
-    return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from newsletter.content import targets
+from newsletter.content import choosing, targets
 from newsletter.content.containers import name_of, read_box
 from newsletter.content.inline import plain_text, read_inline
+from newsletter.content.lone import pictures_of
 from newsletter.model import (
     Button,
     Card,
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from newsletter.content.blocks import BlockReader
+    from newsletter.content.cache import Shape
     from newsletter.content.containers import Box
     from newsletter.content.reading import Node, Reading
     from newsletter.model import Blocks, Figure, Picture, Place
 
     Builder = Callable[[Box, BlockReader], Blocks]
+
+
+_MOST = 3
+"""Columns, or pictures side by side: more are too narrow to read."""
 
 
 def build(box: Box, reader: BlockReader) -> Blocks:
@@ -59,12 +65,12 @@ def _href(box: Box, reader: BlockReader) -> str:
     return link(reader.reading, box.get("href"), box.where(reader.reading, "href"))
 
 
-def _picture(box: Box, reader: BlockReader, key: str, width: int) -> Picture | None:
+def _picture(box: Box, reader: BlockReader, key: str, width: int, shape: Shape = "") -> Picture | None:
     lifted, place = box.get(key), box.where(reader.reading, key)
     # A field in it has been refused with the options.
     if not lifted or reader.reading.fields.literal(lifted) != lifted:
         return None
-    return reader.reading.gallery.take(lifted, min(width, reader.room), place)
+    return reader.reading.gallery.take(lifted, min(width, reader.room), place, shape)
 
 
 def _note(box: Box, reader: BlockReader) -> Blocks:
@@ -80,7 +86,7 @@ def _sponsor(box: Box, reader: BlockReader) -> Blocks:
 
 
 def _signoff(box: Box, reader: BlockReader) -> Blocks:
-    picture = _picture(box, reader, "image", reader.reading.widths.avatar)
+    picture = _picture(box, reader, "image", reader.reading.widths.avatar, "square")
     return (SignOff(picture, _option(box, reader, "alt"), reader.blocks(box.node.children), box.place),)
 
 
@@ -109,6 +115,8 @@ def _figure(box: Box, reader: BlockReader) -> Blocks:
     width = box.options.get("width")
     if width and reading.fields.literal(width.value) != width.value:
         return ()
+    if len(parts := pictures_of(nodes)) > 1:
+        return _row(box, reader, parts)
     before = len(reading.problems)
     made: Figure | None = reader.figure(nodes[0], box.options) if len(nodes) == 1 else None
     if made is None:
@@ -116,7 +124,7 @@ def _figure(box: Box, reader: BlockReader) -> Blocks:
             reader.blocks(nodes)
             reading.wrong(
                 box.place,
-                "a figure holds one picture and nothing else",
+                "a figure holds one picture, or two or three side by side, and nothing else",
                 'Write: ![What it shows](photo.jpg "The caption")',
             )
         return ()
@@ -125,13 +133,32 @@ def _figure(box: Box, reader: BlockReader) -> Blocks:
     )
 
 
+def _row(box: Box, reader: BlockReader, nodes: list[Node]) -> Blocks:
+    """Pictures side by side are columns of one figure each; the credit stands below the last."""
+    reading = reader.reading
+    if len(nodes) > _MOST:
+        reading.wrong(box.place, f"a figure holds at most three pictures side by side, not {len(nodes)}", "Write two.")
+    if "width" in box.options:
+        hint = "Leave the width away, or write one figure for each picture."
+        reading.wrong(box.where(reading, "width"), "pictures side by side share the whole width", hint)
+    narrow = reader.within(reading.widths.third if len(nodes) >= _MOST else reading.widths.half)
+    credit, href = _option(box, reader, "credit"), _href(box, reader)
+    made = [each for node in nodes[:_MOST] if (each := narrow.figure(node))]
+    last = len(made) - 1
+    row = (
+        (each._replace(credit=credit if index == last else "", href=each.href or href),)
+        for index, each in enumerate(made)
+    )
+    return (Columns(tuple(row), box.place),) if made else ()
+
+
 def _columns(box: Box, reader: BlockReader) -> Blocks:
     nodes = _inner(box, reader, "column")
-    if nodes and not 2 <= len(nodes) <= 3:
+    if nodes and not 2 <= len(nodes) <= _MOST:
         reader.reading.wrong(
             box.place, f"columns hold two or three columns, not {len(nodes)}", "For one column no container is needed."
         )
-    narrow = reader.within(reader.reading.widths.third if len(nodes) == 3 else reader.reading.widths.half)
+    narrow = reader.within(reader.reading.widths.third if len(nodes) == _MOST else reader.reading.widths.half)
     made = tuple(narrow.blocks((node,), "columns") for node in nodes)
     return (Columns(made, box.place),)
 
@@ -162,7 +189,7 @@ def _card(box: Box, reader: BlockReader) -> Card:
 
 def _video(box: Box, reader: BlockReader) -> Blocks:
     href, title = _href(box, reader), _option(box, reader, "title")
-    poster = _picture(box, reader, "poster", reader.room)
+    poster = _picture(box, reader, "poster", reader.room, "play")
     return (Video(href, poster, title, box.place),) if poster else ()
 
 
@@ -226,4 +253,6 @@ _BUILDERS: Mapping[str, Builder] = {
     "contents": _contents,
     "social": _social,
     "mjml": _mjml,
+    "when": choosing.when,
+    "else": choosing.stray_else,
 }

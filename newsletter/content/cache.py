@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from newsletter.errors import Unwritable
 from newsletter.files import make_folder, write
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PIPELINE = 1
 """Counts the changes of ``encode``, so that the cache forgets what an older one made."""
+
+Shape = Literal["", "square", "play"]
+"""What is done to a picture besides: cut square, or a play button put on it."""
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif"}
 """The media type of each ending that an encoded picture can have."""
@@ -38,27 +41,27 @@ class Unusable(ValueError):
         self.hint = hint
 
 
-def encoded(raw: bytes, widest: int, cache: Path | None, *, keep: bool = True) -> Encoded:
+def encoded(raw: bytes, widest: int, cache: Path | None, *, keep: bool = True, shape: Shape = "") -> Encoded:
     """The picture file for ``raw``, at most ``widest`` pixels wide; from the cache when a sound entry is there.
 
     Without ``keep`` nothing is written; a cache that cannot be written is done without. Raises
     ``Unusable`` as ``encode`` does.
     """
-    path = cache / "pictures" / _key(raw, widest) if cache else None
+    path = cache / "pictures" / _key(raw, widest, shape) if cache else None
     if path and (kept := _read(path)):
         return kept
     from newsletter.content.encode import encode
 
-    made = encode(raw, widest)
+    made = encode(raw, widest, shape)
     if path and keep:
         _keep(path, made)
     return made
 
 
-def _key(raw: bytes, widest: int) -> str:
+def _key(raw: bytes, widest: int, shape: Shape) -> str:
     import PIL  # its version only: PIL.Image is the costly part
 
-    digest = hashlib.sha256(f"picture {PIPELINE} {PIL.__version__} {widest} ".encode())
+    digest = hashlib.sha256(f"picture {PIPELINE} {PIL.__version__} {widest} {shape}".encode())
     digest.update(raw)
     return digest.hexdigest()
 

@@ -31,7 +31,8 @@ class Kind(NamedTuple):
     titled: bool = False
     empty: bool = False
     inside: str = ""
-    later: bool = False
+    verbatim: bool = False
+    """Whether all behind the name is the title, braces included."""
 
 
 KINDS: Mapping[str, Kind] = {
@@ -61,8 +62,8 @@ KINDS: Mapping[str, Kind] = {
     "contents": Kind("::: contents", empty=True),
     "social": Kind('::: social {mastodon="https://example.org/@a"}', SERVICES, empty=True),
     "mjml": Kind("::: mjml"),
-    "when": Kind('::: when plan == "pro"', titled=True, later=True),
-    "else": Kind("::: else", later=True),
+    "when": Kind('::: when plan == "pro"', titled=True, verbatim=True),
+    "else": Kind("::: else"),
 }
 
 _INFO = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)?[ \t]*")
@@ -79,6 +80,7 @@ class Box(NamedTuple):
     node: Node
     place: Place
     info_at: int
+    title_at: int
 
     def get(self, key: str) -> str:
         """An option's text, still lifted; empty without the option."""
@@ -112,28 +114,22 @@ def read_box(node: Node, reading: Reading, parent: str | None) -> Box | None:
         reading.wrong(reading.source.place(at), f"unknown container “{reading.fields.literal(word)}”", hint)
         return None
     _balance(token.markup, name, token.meta, reading, place)
-    if kind.later:
-        reading.wrong(
-            place,
-            f"conditional parts (`::: {name}`) come with a later release",
-            "They are not built yet: write the part for everybody, or leave it out.",
-        )
-        return None
+    start = head.end() if head else 0
     try:
-        options, title = _parts(info, head.end() if head else 0)
+        options, start = _options(info, start) if not kind.verbatim else ((), start)
     except Unreadable as error:
         reading.wrong(reading.source.place(at + error.at), str(error), f"For example: {kind.example}")
         return None
-    box = Box(name, kind, {each.key: each for each in options if each.key in kind.options}, title, node, place, at)
+    known = {each.key: each for each in options if each.key in kind.options}
+    title = info[start:].strip()
+    box = Box(name, kind, known, title, node, place, at, start + len(info[start:]) - len(info[start:].lstrip()))
     _complain(box, options, reading, parent)
     return box if all(box.get(key) for key in kind.required) else None
 
 
-def _parts(info: str, at: int) -> tuple[tuple[Option, ...], str]:
-    options: tuple[Option, ...] = ()
-    if info.startswith("{", at):
-        options, at = read_options(info, at)
-    return options, info[at:].strip()
+def _options(info: str, at: int) -> tuple[tuple[Option, ...], int]:
+    """The options that stand at ``at``, and where the title begins."""
+    return read_options(info, at) if info.startswith("{", at) else ((), at)
 
 
 def _balance(markup: str, name: str, found: Mapping[str, object], reading: Reading, place: Place) -> None:
@@ -143,6 +139,8 @@ def _balance(markup: str, name: str, found: Mapping[str, object], reading: Readi
         if fence := found.get("fence"):
             hint = f"The code block that begins on line {fence} is not closed either, and holds everything behind it."
         reading.wrong(place, f"the container “{name}” is never closed", hint)
+    elif inner == "else" and name == "when":
+        reading.wrong(place, "this “when” is not closed before its “else”", f"Write {markup} before ::: else, too.")
     elif inner:
         reading.wrong(
             place,
@@ -165,6 +163,8 @@ def _complain(box: Box, options: tuple[Option, ...], reading: Reading, parent: s
             reading.wrong(box.where(reading, key), f"“{name}” needs the option “{key}”", f"For example: {kind.example}")
     if box.title and not kind.titled:
         hint = f"Options stand in braces: {kind.example}" if kind.options else f"Write only: {kind.example}"
+        if name == "else":
+            hint = "For more than two cases put another “when” into the “else”, with fewer colons."
         reading.wrong(box.place, f"“{name}” takes no title", hint)
     if kind.inside and parent not in {kind.inside, None}:
         reading.wrong(

@@ -15,11 +15,12 @@ from newsletter.personal import PRIVATE
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
     from pathlib import Path
 
     from newsletter.config import Config
 
-_TEMPLATE = """\
+_HEAD = """\
 ---
 # What tells this issue from all others, whatever its folder is called. Leave it as it is.
 id: {id}
@@ -47,6 +48,9 @@ preheader: ""
 # canonical_url: https://example.org/first    # where this first appeared
 # data: figures.yaml    # values for {{{{ data.key }}}}: a YAML or JSON file beside this one, or a list of them
 ---
+"""
+
+_BODY = """\
 
 Write here, in Markdown. A picture lies beside this file and stands in a paragraph of its own:
 `![What it shows](photo.jpg "The caption")`.
@@ -73,11 +77,15 @@ def draft(config: Config, title: str, *, today: dt.date, token: str) -> Path:
     if reason := unsafe(title) or _unusual(title):
         message = f"the title cannot be used: {reason}"
         raise BadInput(message, hint="Write it on one line, as plain words.")
+    return make(config, title, head(config, title, today=today, token=token) + _BODY.format(), {}, today=today)
+
+
+def head(config: Config, title: str, *, today: dt.date, token: str) -> str:
+    """The front matter of a new issue, with every key in it, most of them as comments."""
     if not ID.fullmatch(token):
         message = "an id is 6 to 64 letters, digits, - or _"
         raise ValueError(message)
-    path = config.root / config.issues / f"{today.isoformat()}-{slug(title, 'issue')}" / "index.md"
-    text = _TEMPLATE.format(
+    return _HEAD.format(
         id=token if not token.isdigit() else f'"{token}"',
         title=json.dumps(title, ensure_ascii=False),
         date=today.isoformat(),
@@ -85,6 +93,14 @@ def draft(config: Config, title: str, *, today: dt.date, token: str) -> Path:
         theme=config.theme,
         sender=json.dumps(f"{config.sender.name} <{config.sender.address}>".strip(), ensure_ascii=False),
     )
+
+
+def make(config: Config, title: str, text: str, pictures: Mapping[str, bytes], *, today: dt.date) -> Path:
+    """Make ``issues/<today>-<slug>/`` with its ``index.md`` and pictures, or nothing; the path of the ``index.md``.
+
+    Raises ``BadInput`` when the folder is there already.
+    """
+    path = config.root / config.issues / f"{today.isoformat()}-{slug(title, 'issue')}" / "index.md"
     files.make_folder(path.parent.parent)
     with files.writing(path.parent):
         try:
@@ -93,8 +109,12 @@ def draft(config: Config, title: str, *, today: dt.date, token: str) -> Path:
             message = f"{display(path.parent)}: this folder is there already"
             raise BadInput(message, hint="Choose another title; nothing was changed.") from None
     try:
+        for name, data in pictures.items():
+            files.write(path.parent / name, data)
         files.write(path, text)
     except BaseException:
+        for name in pictures:
+            (path.parent / name).unlink(missing_ok=True)
         path.parent.rmdir()
         raise
     return path

@@ -10,7 +10,8 @@ from typing import cast
 
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from newsletter.content.cache import Encoded, Unusable
+from newsletter.content.cache import Encoded, Shape, Unusable
+from newsletter.content.playbutton import with_play_button
 
 LIGHT = 200_000
 """Bytes that a photograph should stay below."""
@@ -34,8 +35,10 @@ _DAMAGE = (
 )
 
 
-def encode(raw: bytes, widest: int) -> Encoded:
+def encode(raw: bytes, widest: int, shape: Shape = "") -> Encoded:
     """Make ``raw`` at most ``widest`` pixels wide, never wider than it was; same bytes in, same bytes out.
+
+    “square” cuts away what is beside the middle, and of an upright picture more below than above: faces are there.
 
     Raises ``Unusable`` for what is damaged, too large to unpack, or of another format.
     """
@@ -46,7 +49,7 @@ def encode(raw: bytes, widest: int) -> Encoded:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            return _encode(raw, widest)
+            return _encode(raw, widest, shape)
         except Unusable:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -84,17 +87,22 @@ def _foreign(raw: bytes) -> str:
     return next((name for sign, name in signs.items() if raw.startswith(sign)), "")
 
 
-def _encode(raw: bytes, widest: int) -> Encoded:
+def _encode(raw: bytes, widest: int, shape: Shape) -> Encoded:
     with Image.open(io.BytesIO(raw), formats=_FORMATS) as opened:
         if getattr(opened, "n_frames", 1) > 1:
             return _moving(opened, raw)
         lossless = opened.format != "JPEG"
         opened.load()
         image = _plain(ImageOps.exif_transpose(opened))
+    if shape == "square":
+        side = min(image.size)
+        image = ImageOps.fit(image, (side, side), centering=(0.5, 0.35))
     image.info = {}  # comments and the like would be saved again
     few = lossless and image.getcolors(_FEW_COLOURS) is not None
     if image.width > widest:
         image = image.resize((widest, max(1, round(image.height * widest / image.width))), Image.Resampling.LANCZOS)
+    if shape == "play":
+        image = with_play_button(image)
     data, ending = _pack(image, few=few, lossless=lossless)
     return Encoded(data, ending, image.width, image.height)
 

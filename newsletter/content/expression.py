@@ -19,7 +19,11 @@ DATA = "data."
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _LONGEST = 300
 _EXAMPLE = r"Write a name, such as {{ first_name | default(" + '"there"' + r") }}; \{{ writes the braces themselves."
-_ARGUMENT = 'Write a quoted text: {{ first_name | default("there") }} or {{ joined | date("d MMMM y") }}.'
+_ARGUMENTS = {
+    "default": 'Write a quoted text: {{ first_name | default("there") }}',
+    "date": 'Write a pattern in quotes: {{ joined | date("d MMMM y") }}',
+    "plural": 'Write the words in quotes: {{ days }} {{ days | plural("day", "days") }}',
+}
 
 
 class NotAField(ValueError):
@@ -47,7 +51,9 @@ def parse(source: str) -> tuple[str, tuple[Filter, ...]]:
     if len(inside) > _LONGEST:
         message = f"a merge field is at most {_LONGEST} characters long"
         raise NotAField(message)
-    node = _expression(inside, source)
+    node = expression(inside)
+    if node is None:
+        raise NotAField(f"“{source}” is not a merge field")
     from jinja2 import nodes
 
     filters: list[Filter] = []
@@ -57,26 +63,38 @@ def parse(source: str) -> tuple[str, tuple[Filter, ...]]:
     return _name(node, source), tuple(reversed(filters))
 
 
-def _expression(inside: str, source: str) -> Any:
+def expression(inside: str) -> Any:
+    """What Jinja reads in a text as one expression; ``None`` when it is none."""
     from jinja2 import TemplateSyntaxError, nodes
 
     try:
         # The spaces keep "-" and "+" from becoming Jinja's whitespace control.
         body = _grammar().parse(f"{{{{ {inside} }}}}").body
     except (TemplateSyntaxError, RecursionError):
-        raise NotAField(f"“{source}” is not a merge field") from None
+        return None
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
-        raise NotAField(f"“{source}” is not a merge field")
+        return None
     return body[0].nodes[0]
 
 
 def _name(node: Any, source: str) -> str:
+    name = name_of(node)
+    if not name:
+        raise NotAField(f"“{source}” is not a merge field: only a name and filters can stand in one")
+    return name
+
+
+def name_of(node: Any) -> str:
+    """The name that a node is, ``data.x`` for the issue's data; empty when it is something else.
+
+    Raises ``NotAField`` for a name that no value can have.
+    """
     from jinja2 import nodes
 
     if isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and node.node.name == "data":
         return DATA + node.attr
     if not isinstance(node, nodes.Name):
-        raise NotAField(f"“{source}” is not a merge field: only a name and filters can stand in one")
+        return ""
     if node.name == "data":
         raise NotAField("“data” holds the issue's data, not a value", "Write the key too: {{ data.key }}")
     if not _NAME.fullmatch(node.name):
@@ -93,8 +111,8 @@ def _filter(node: Any) -> Filter:
         raise NotAField(f"unknown filter “{node.name}”", suggestion(node.name, FILTERS))
     least, most = FILTERS[node.name]
     if node.kwargs or node.dyn_args or node.dyn_kwargs or not least <= len(node.args) <= most:
-        message = f"the filter “{node.name}” takes {'one text' if most else 'nothing in brackets'}"
-        raise NotAField(message, _ARGUMENT if most else f"Write: | {node.name}")
+        takes = "nothing in brackets" if not most else "one text" if most == 1 else f"{least} to {most} texts"
+        raise NotAField(f"the filter “{node.name}” takes {takes}", _ARGUMENTS.get(node.name, f"Write: | {node.name}"))
     if not all(isinstance(arg, nodes.Const) and isinstance(arg.value, str) for arg in node.args):
-        raise NotAField(f"the filter “{node.name}” takes a quoted text", _ARGUMENT)
+        raise NotAField(f"the filter “{node.name}” takes a quoted text", _ARGUMENTS[node.name])
     return Filter(node.name, tuple(arg.value for arg in node.args))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from newsletter.content.expression import DATA, NotAField, parse
 from newsletter.content.source import UNPRINTABLE
 from newsletter.errors import Problem
-from newsletter.model import Field, Place
-from newsletter.personal import LINKS, MARK, CannotRender, evaluate, mark, number
+from newsletter.model import Field, Filter, Place
+from newsletter.personal import LINKS, MARK, WHOLE, CannotRender, evaluate, mark, number, plural_forms
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ _OPEN = re.compile(r"(\\*)\{\{")
 _END = re.compile(r"""\{\{(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|(?!\{\{|\}\})[^"'\n])*\}\}""")
 _PLAIN_END = re.compile(r"\{\{(?:(?!\{\{|\}\})[^\n])*\}\}")
 _MOST = 10_000
-_SAMPLE = "2026-11-23"
+_SAMPLES = {"date": "2026-11-23", "number": "1234", "plural": "1234"}
+"""A value that each filter of a language can work on, to try it with."""
 
 Kind = Literal["field", "braces", "open"]
 
@@ -100,6 +101,11 @@ class Fields:
         settled = self.settle(index)
         return isinstance(settled, int) and self.found[settled].name in LINKS
 
+    def is_encoded(self, index: int) -> bool:
+        """Whether a lifted piece that stands for a text is percent-encoded by its own last filter."""
+        found = self._piece(index)
+        return found.kind == "field" and [each.name for each in parse(found.source)[1]][-1:] == ["urlencode"]
+
     def _decide(self, piece: Piece) -> int | str:
         if piece.kind == "braces":
             return "{{"
@@ -131,25 +137,52 @@ class Fields:
                 message = f"the text of “{each.name}” holds a control character"
                 raise NotAField(message, "Write it as plain words.")
         if found.name.startswith(DATA):
-            return self._run(found, {found.name: self._datum(found.name.removeprefix(DATA))})
-        if any(each.name == "date" for each in found.filters):
+            return self._run(found, {found.name: self.datum(found.name.removeprefix(DATA))})
+        names = [each.name for each in found.filters]
+        if "urlencode" in names[:-1]:
+            message = "“urlencode” comes last"
+            raise NotAField(message, "What stands behind it would come out with % signs, or not be encoded.")
+        if sample := next((_SAMPLES[name] for name in names if name in _SAMPLES), ""):
             self._know_language()
-            self._run(
-                found._replace(filters=tuple(f for f in found.filters if f.name != "default")), {found.name: _SAMPLE}
-            )
+            self._count_forms(found)
+            tried = tuple(each for each in found.filters if each.name != "default")
+            hint = "Each of date, number and plural reads the reader's own value: use one of them in a field."
+            self._run(found._replace(filters=tried), {found.name: sample}, hint)
         if found.default is not None:
             self._run(found, {})
         return None
 
-    def _run(self, found: Field, values: Mapping[str, str]) -> str:
+    def _count_forms(self, found: Field) -> None:
+        for each in found.filters:
+            if each.name == "plural" and len(each.args) != len(forms := plural_forms(self.lang, len(each.args))):
+                message = f"“plural” takes {len(forms)} in the language “{self.lang}”: {', '.join(forms)}"
+                words = ", ".join(f'"…{form}…"' for form in forms)
+                raise NotAField(message, f"Write a word for each: {{{{ {found.name} | plural({words}) }}}}")
+
+    def whole(self, index: int) -> str:
+        """The mark of a lifted piece that is all of a link's address: its value is checked to be one."""
+        settled = self.settle(index)
+        if isinstance(settled, str):
+            return settled
+        found = self.found[settled]
+        if found.name not in LINKS and all(each.name != WHOLE for each in found.filters):
+            found = self.found[settled] = found._replace(filters=(*found.filters, Filter(WHOLE)))
+            try:
+                if found.default is not None:
+                    self._run(found, {})
+            except NotAField as error:
+                self.problems.append(Problem(found.place, str(error), "A link begins with http, https, mailto or tel."))
+        return mark(settled, 3)
+
+    def _run(self, found: Field, values: Mapping[str, str], hint: str = "") -> str:
         try:
             return evaluate(found, values, self.lang)
         except CannotRender as error:
-            known = found.default is not None and not found.name.startswith(DATA)
+            known = found.default is not None and not found.name.startswith(DATA) and not values
             hint = (
                 f"The default “{found.default}” goes through the filters behind it: put default(…) last."
                 if known
-                else ""
+                else hint
             )
             raise NotAField(f"{found.source} cannot be shown: {error}", hint) from None
         except (ValueError, LookupError, AttributeError) as error:
@@ -163,10 +196,11 @@ class Fields:
         try:
             Locale.parse(self.lang.replace("-", "_"))
         except (UnknownLocaleError, ValueError):
-            message = f"dates cannot be written in the language “{self.lang}”"
+            message = f"dates and numbers cannot be written in the language “{self.lang}”"
             raise NotAField(message, "Give the front matter a language that CLDR knows, such as lang: en") from None
 
-    def _datum(self, key: str) -> str:
+    def datum(self, key: str) -> str:
+        """A value of the issue's data; raises ``NotAField`` when there is no such text."""
         if key not in self.data:
             hint = (
                 suggestion(key, self.data) if self.data else "Name a data file in the front matter: data: figures.yaml"

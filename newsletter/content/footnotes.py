@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from newsletter.content.containers import name_of
 from newsletter.content.inline import InlineReader
 from newsletter.model import Footnote, Paragraph
 
@@ -43,6 +44,14 @@ def _name(label: str, reading: Reading) -> str:
     return reading.fields.literal(label)
 
 
+def _for_everybody(note: Node, reading: Reading) -> None:
+    """Report conditional parts in a footnote: its mark and its number stand for everybody who sees the text."""
+    for node in _walk(note.children):
+        if node.token.type == "box_open" and name_of(node.token.info) == "when":
+            hint = "Put what the footnote belongs to into ::: when, with a footnote of its own."
+            reading.wrong(reading.line(node.token), "a footnote holds no “when”", hint)
+
+
 def read_notes(body: BlockReader) -> tuple[Footnote, ...]:
     """The notes in the order of their marks; a note's own marks come behind those of the body."""
     reading = body.reading
@@ -55,6 +64,7 @@ def read_notes(body: BlockReader) -> tuple[Footnote, ...]:
             children: Blocks = (Paragraph(InlineReader(reading, token, place, reading.widths.full).read(), place),)
         else:
             children = body.blocks(node.children)
+            _for_everybody(node, reading)
             if not children:
                 reading.wrong(
                     reading.line(node.token), f"the footnote “{_name(node.token.meta['label'], reading)}” is empty"

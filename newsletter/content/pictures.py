@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from newsletter.content.cache import TYPES, Unusable, encoded
+from newsletter.content.cache import TYPES, Shape, Unusable, encoded
 from newsletter.errors import Problem
 from newsletter.links import fingerprint
 from newsletter.model import Picture, Place
@@ -41,24 +41,25 @@ class Gallery:
     def __init__(self, folder: Path, cache: Path | None, problems: list[Problem], *, keep: bool = True) -> None:
         self.folder, self.cache, self.problems, self.keep = folder, cache, problems, keep
         self.taken: dict[str, Picture] = {}
-        self._made: dict[tuple[str, int], Picture | None] = {}
+        self._made: dict[tuple[str, int, Shape], Picture | None] = {}
 
-    def take(self, name: str, width: int, place: Place) -> Picture | None:
+    def take(self, name: str, width: int, place: Place, shape: Shape = "") -> Picture | None:
         """The picture of a relative path for a display width, or ``None`` with a problem reported."""
-        if (name, width) in self._made:
-            return self._made[name, width]
-        picture = self._make(name, width, place)
-        self._made[name, width] = picture
+        key = name, width, shape
+        if key in self._made:
+            return self._made[key]
+        picture = self._make(name, width, place, shape)
+        self._made[key] = picture
         if picture:
             self.taken.setdefault(picture.name, picture)
         return picture
 
-    def _make(self, name: str, width: int, place: Place) -> Picture | None:
+    def _make(self, name: str, width: int, place: Place, shape: Shape) -> Picture | None:
         if not name:
             self.problems.append(Problem(place, "this picture names no file", "Write: ![What it shows](photo.jpg)"))
             return None
         try:
-            made = encoded(self._read(name), 2 * width, self.cache, keep=self.keep)
+            made = encoded(self._read(name), 2 * width, self.cache, keep=self.keep, shape=shape)
         except Unusable as error:
             self.problems.append(Problem(place, f"the picture “{name[:80]}” {error}", error.hint))
             return None

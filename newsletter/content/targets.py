@@ -48,14 +48,17 @@ def _checked(lifted: str, fields: Fields) -> str:
     _check_scheme(head, whole=not personal)
     if not personal:
         return _encode(head)
-    if len(parts) == 1 and fields.is_link(personal[0]):
-        return fields.text(lifted)
+    if len(parts) == 1:
+        return fields.whole(personal[0])
     link = next((index for index in personal if fields.is_link(index)), None)
     if link is not None:
         message = "this field is a whole link and may not be a part of one"
         raise _Refused(message, "Write: [words]({{ unsubscribe_url }})", fields.place(link))
     if not _may_follow(head):
-        hint = "Write the address out up to the first / behind the host: https://example.org/{{ code }}"
+        hint = (
+            "Write the address out up to the first / behind the host: https://example.org/{{ code }}; or let the "
+            "field be the whole address: {{ website }}"
+        )
         message = "a merge field may not stand in a link's scheme or host"
         raise _Refused(message, hint, fields.place(personal[0]))
     return _encode(head) + "".join(_tail(part, fields) for part in parts[1:])
@@ -72,7 +75,8 @@ def _parts(lifted: str, fields: Fields) -> list[str | int]:
         settled = fields.settle(number(found))
         static = lifted[at : found.start()]
         if isinstance(settled, str):
-            static += settled if not parts and not static else quote(settled, safe="")
+            ready = (not parts and not static) or fields.is_encoded(number(found))
+            static += settled if ready else quote(settled, safe="")
         _add(parts, static)
         if isinstance(settled, int):
             parts.append(number(found))

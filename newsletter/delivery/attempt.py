@@ -13,7 +13,7 @@ from newsletter.delivery.ledger import Intent, Lost
 from newsletter.providers.base import Fault, NotSent, Refused, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -43,7 +43,7 @@ class _Call(NamedTuple):
 
     payload: Payload
     key: str
-    people: list[int]
+    people: Sequence[int]
     further: Further
 
 
@@ -55,7 +55,7 @@ def deliver(job: Job, streaks: Streaks, claim: Claim, further: Further = _no_fur
     """
     if claim.key is None and len(claim.members) > (most := job.provider.capabilities.batch_max):
         why = "the provider takes fewer in a call"
-        people = [who for who, *_ in claim.members]
+        people = claim.members.people
         groups = [people[at : at + most] for at in range(0, len(people), most)]
         _record(job, claim, lambda c, at: ledger.split(c, claim.held, at, why, groups, expect="claimed"))
         return None
@@ -80,8 +80,7 @@ def deliver(job: Job, streaks: Streaks, claim: Claim, further: Further = _no_fur
         ready = _ready(job, streaks, claim, payload, failed)
         if ready is not None:
             key, claim = ready
-            people = [message.person for message in messages]
-            return _call(job, streaks, claim, _Call(payload, key, people, further))
+            return _call(job, streaks, claim, _Call(payload, key, messages.people, further))
     return None
 
 
@@ -150,7 +149,7 @@ def _hold_refused(connection: Connection, job: Job, why: str) -> None:
     control.pause_for_fault(connection, job.send_id, Fault.CONFIG, f"call after call is refused: {why}")
 
 
-def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: list[int]) -> None:
+def _refused(job: Job, streaks: Streaks, claim: Claim, error: Refused, people: Sequence[int]) -> None:
     """A verdict: on everybody in the call, or on one of them, for whom the call is cut in two.
 
     When call after call is refused whole, the reason lies elsewhere, and the send is held before the list is used up.
@@ -250,9 +249,12 @@ def _unknown(job: Job, streaks: Streaks, claim: Claim, error: Unknown) -> None:
         fault = Fault.UNAVAILABLE
     named = min(error.retry_after or 0.0, _LONGEST_WAIT)
     wait = dt.timedelta(seconds=max(_backoff(job, unknowns), named))
+    again = job.provider.capabilities.idempotent and not error.final
+    if again and fault is None:
+        job.tools.tell(error.reason, wait.total_seconds())
 
     def settle(connection: Connection, at: dt.datetime) -> None:
-        if job.provider.capabilities.idempotent and not error.final:
+        if again:
             ledger.unknown(connection, claim.held, at, error.reason, at + wait)
         else:
             ledger.doubt(connection, claim.held, at, error.reason)

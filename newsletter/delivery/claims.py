@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, String, cast, exists, func, or_, select, update
 
 from newsletter.delivery import ledger
 from newsletter.delivery.ledger import Held
+from newsletter.delivery.members import Members
 from newsletter.store import clock
 from newsletter.store.prepared import Prepared, named
 from newsletter.store.tables import batch, delivery, event, person, person_event, send
@@ -20,9 +20,6 @@ LONGEST_WAIT = dt.timedelta(seconds=120)
 """How long a process waits for a provider; what takes longer is for the operator to know."""
 
 _OLD_KEY = "the provider may have forgotten its key"
-
-Member = tuple[int, str, dict[str, str]]
-"""Person, address, and frozen values."""
 
 _BETWEEN = "\x1e"
 """Stands in no address."""
@@ -36,7 +33,7 @@ class Claim:
     variant: str
     attempts: int
     lease_until: dt.datetime
-    members: tuple[Member, ...] = field(repr=False)
+    members: Members = field(repr=False)
     history: int
     """The last change of anybody's status that was known when the batch was taken in hand."""
     key: str | None = None
@@ -238,18 +235,18 @@ def _forgotten(connection: Connection, row: _Due | Row[Any], now: dt.datetime) -
     return connection.execute(back).first() is not None
 
 
-def members(connection: Connection, batch_id: int) -> tuple[Member, ...]:
+def members(connection: Connection, batch_id: int) -> Members:
     """Everybody in a batch who has no outcome yet, by number."""
     return _read(connection, batch_id)[0]
 
 
-def _read(connection: Connection, batch_id: int) -> tuple[tuple[Member, ...], int]:
+def _read(connection: Connection, batch_id: int) -> tuple[Members, int]:
     """Everybody without an outcome, and how many of them have left since."""
     people, to, fields, leavers = _MEMBERS.one(connection, {"of_batch": batch_id}) or (None,) * 4
     if people is None:
-        return (), 0
-    each = zip(map(int, people.split(",")), to.split(_BETWEEN), json.loads(f"[{fields}]"), strict=True)
-    return tuple(sorted(each, key=itemgetter(0))), leavers
+        return Members([], [], []), 0
+    found = Members.sorted(list(map(int, people.split(","))), to.split(_BETWEEN), json.loads(f"[{fields}]"))
+    return found, leavers
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ this send whenever it is made, and others in the next one. See docs/staged-sends
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Subquery,
     Table,
+    delete,
     func,
     insert,
     literal,
@@ -29,8 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from newsletter.delivery.terms import Terms
+    from newsletter.store.database import Database
 
 _AT_A_TIME = 1_000
+
+_ROOM = 16_000
+"""KiB of pages: people are frozen in the order of their numbers, and their batches are all over an index meanwhile."""
 
 _temporary = MetaData()
 
@@ -46,11 +52,11 @@ _drawn = Table(
 _placed = Table(
     "placed",
     _temporary,
-    Column("position", Integer, primary_key=True),
-    Column("person", Integer, nullable=False),
+    Column("person", Integer, primary_key=True),
+    Column("position", Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
-"""Everybody in the order of the draw."""
+"""Everybody's place in the order of the draw."""
 
 
 def audience(connection: Connection) -> Iterator[list[tuple[int, str, str]]]:
@@ -87,6 +93,22 @@ def digest(connection: Connection) -> Digest:
     return made
 
 
+@contextlib.contextmanager
+def ready(database: Database, terms: Terms, issue_id: str, kind: str) -> Iterator[None]:
+    """Draw the order of a send in stages before the block, whose transaction then holds the others up for less.
+
+    Drawing a million people takes longer than they would wait. The tables are those of one connection, which this
+    thread keeps for the block; who comes or leaves before ``cut`` is seen there.
+    """
+    if not terms.staged:
+        yield
+        return
+    with database.kept(cache=_ROOM):
+        with database.read() as connection:
+            _draw(connection, issue_id, kind)
+        yield
+
+
 def cut(connection: Connection, send_id: int, terms: Terms, *, count: int, size: int, variant: str) -> None:
     """Cut the audience into batches, stage by stage, and freeze it with them; the counts are compared at the end."""
     cut_terms = terms.cut(count)
@@ -112,13 +134,13 @@ def cut(connection: Connection, send_id: int, terms: Terms, *, count: int, size:
         mine = (batch.c.send_id == send_id) & (batch.c.seq == seq + (everyone.c.position - begin) // size)
         columns = (literal(send_id), everyone.c.id, batch.c.id, everyone.c.address, everyone.c.fields)
         rows = select(*columns).join_from(everyone, batch, mine).where(here)
-        if terms.staged:  # drawn, they would go in all over the table, which takes twice as long
+        if terms.staged:  # in the order of the table: drawn, they would go in all over it, which takes twice as long
             rows = rows.order_by(everyone.c.id)
         names = ["send_id", "person_id", "batch_id", "address", "fields"]
         connection.execute(insert(delivery).from_select(names, rows))
         begin, seq = end, seq + batches
-    if terms.staged:
-        _placed.drop(connection)
+    for table in _temporary.tables.values():
+        table.drop(connection, checkfirst=True)
     _compare(connection, send_id, count)
     stored = cut_terms.text() if terms.staged else terms.text()
     connection.execute(update(send).where(send.c.id == send_id).values(recipients=count, terms=stored))
@@ -126,28 +148,35 @@ def cut(connection: Connection, send_id: int, terms: Terms, *, count: int, size:
 
 def _in_order(connection: Connection, send_id: int, *, drawn: bool) -> Subquery:
     """Everybody with their position: by number, or as it was drawn."""
-    columns = (person.c.id, person.c.address, person.c.fields)
+    columns = (person.c.address, person.c.fields)
     if not drawn:
         position = (func.row_number().over(order_by=person.c.id) - 1).label("position")
-        return select(*columns, position).where(person.c.status == "active").subquery()
-    _draw(connection, send_id)
-    return select(*columns, _placed.c.position).join_from(_placed, person, person.c.id == _placed.c.person).subquery()
+        return select(person.c.id, *columns, position).where(person.c.status == "active").subquery()
+    about = connection.execute(select(send.c.issue_id, send.c.kind).where(send.c.id == send_id)).one()
+    _draw(connection, *about)
+    placed = (_placed.c.person.label("id"), *columns, _placed.c.position)
+    return select(*placed).join_from(_placed, person, person.c.id == _placed.c.person).subquery()
 
 
-def _draw(connection: Connection, send_id: int) -> None:
-    instance = select(meta.c.value).where(meta.c.key == "instance").scalar_subquery()
-    about = connection.execute(select(instance, send.c.issue_id, send.c.kind).where(send.c.id == send_id)).one()
-    key = hashlib.sha256("\x1f".join(about).encode()).digest()
-    for table in (_drawn, _placed):
-        table.drop(connection, checkfirst=True)
-        table.create(connection)
-    everyone = select(person.c.id).where(person.c.status == "active")
-    rows = connection.execute(everyone, execution_options={"yield_per": _AT_A_TIME}).scalars()
-    for part in rows.partitions():
+def _draw(connection: Connection, issue_id: str, kind: str) -> None:
+    """Let everybody draw who has not yet, and give all their places if anybody came or left."""
+    instance = connection.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one()
+    key = hashlib.sha256(f"{instance}\x1f{issue_id}\x1f{kind}".encode()).digest()
+    for table in _temporary.tables.values():
+        table.create(connection, checkfirst=True)
+    active = select(person.c.id).where(person.c.status == "active")
+    left = connection.execute(delete(_drawn).where(_drawn.c.person.not_in(active))).rowcount
+    came = 0
+    new = active.where(person.c.id.not_in(select(_drawn.c.person)))
+    for part in connection.execute(new, execution_options={"yield_per": _AT_A_TIME}).scalars().partitions():
         connection.execute(insert(_drawn), [{"person": who, "draw": _number(key, who)} for who in part])
+        came += len(part)
+    if not (left or came):
+        return
+    connection.execute(delete(_placed))
     position = func.row_number().over(order_by=(_drawn.c.draw, _drawn.c.person)) - 1
-    connection.execute(insert(_placed).from_select(["position", "person"], select(position, _drawn.c.person)))
-    _drawn.drop(connection)
+    rows = select(_drawn.c.person, position).order_by(_drawn.c.person)
+    connection.execute(insert(_placed).from_select(["person", "position"], rows))
 
 
 def _number(key: bytes, who: int) -> int:

@@ -75,6 +75,12 @@ class Mortal(Database):
         with self._lasting.session() as session:
             yield session
 
+    @contextlib.contextmanager
+    def kept(self, *, cache: int) -> Iterator[None]:
+        """As the database within; deaths fall in its writes all the same."""
+        with self._lasting.kept(cache=cache):
+            yield
+
     def compact(self) -> None:
         """As the database within."""
         self._lasting.compact()

@@ -6,20 +6,19 @@ import json
 from typing import TYPE_CHECKING
 
 from newsletter import mime
+from newsletter.delivery.members import Member, Members
 from newsletter.headers import unsafe
 from newsletter.model import Slot
 from newsletter.personal import LINKS, CannotRender, escaper, evaluate, join
 from newsletter.providers.base import Message, Verdict
+from newsletter.providers.messages import Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from newsletter.delivery.freeze import Frozen
     from newsletter.links import Links
     from newsletter.model import Field, Template, Variant
-
-Member = tuple[int, str, "Mapping[str, str]"]
-"""Person, address, and frozen values."""
 
 
 class Writer:
@@ -42,36 +41,36 @@ class Writer:
 
         Raises ``CannotRender`` when the address or a value does not fit.
         """
-        mime.address(to)
-        return self._all(variant, [(person, to, json.loads(fields))])[0]
+        return self._all(variant, Members.of([(person, to, json.loads(fields))]))[0]
 
-    def messages(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
+    def messages(self, variant: Variant, members: Sequence[Member]) -> tuple[Messages, list[Verdict]]:
         """The messages to ``members``, and those that cannot be made.
 
         Nearly always everybody fits, and a look at all of them together costs a fraction; when somebody does
         not, one by one tells who.
         """
+        everybody = members if isinstance(members, Members) else Members.of(members)
         try:
-            mime.addresses([to for _, to, _ in members])
-            return self._all(variant, members), []
+            return self._all(variant, everybody), []
         except CannotRender:
-            return self._each(variant, members)
+            return self._each(variant, everybody)
 
-    def _each(self, variant: Variant, members: Sequence[Member]) -> tuple[list[Message], list[Verdict]]:
-        made: list[Message] = []
+    def _each(self, variant: Variant, members: Members) -> tuple[Messages, list[Verdict]]:
+        fit: list[Member] = []
         failed: list[Verdict] = []
         for member in members:
             try:
-                mime.address(member[1])
-                made += self._all(variant, [member])
+                self._all(variant, Members.of([member]))
             except CannotRender as error:
                 failed.append(Verdict(member[0], str(error)))
-        return made, failed
+            else:
+                fit.append(member)
+        return self._all(variant, Members.of(fit)), failed
 
-    def _all(self, variant: Variant, members: Sequence[Member]) -> list[Message]:
-        """Everybody's message; raises ``CannotRender`` when a value of one of them does not fit."""
-        people = [person for person, _, _ in members]
-        to = [address for _, address, _ in members]
+    def _all(self, variant: Variant, members: Members) -> Messages:
+        """Everybody's message; raises ``CannotRender`` when an address or a value of one of them does not fit."""
+        people, to = members.people, members.to
+        where = mime.addresses(to)
         unsubscribe = self._links.unsubscribe_each(people)
         texts = {"email": to, "unsubscribe_url": unsubscribe}
         if self._views:
@@ -79,14 +78,13 @@ class Writer:
         columns = []
         for field in self._frozen.fields:
             if field.name not in texts:
-                texts[field.name] = [fields.get(field.name, "") for _, _, fields in members]
+                texts[field.name] = [fields.get(field.name, "") for fields in members.fields]
             columns.append(_evaluated(field, texts[field.name], self._frozen.lang))
             if field.name not in LINKS:
                 mime.sound("".join(columns[-1]))
-        values = list(zip(*columns, strict=True)) if columns else [()] * len(people)
-        _look_at_subjects(variant.subject, columns, values)
-        ids = self._message_ids(people)
-        return list(map(Message._make, zip(people, to, values, ids, unsubscribe, strict=True)))
+        if people:
+            _look_at_subjects(variant.subject, columns)
+        return Messages(people, to, where, columns, self._message_ids(people), unsubscribe)
 
     def _message_ids(self, people: Sequence[int]) -> list[str]:
         if not self._ids:
@@ -107,12 +105,12 @@ def _evaluated(field: Field, texts: list[str], lang: str) -> list[str]:
     return [evaluate(field, {name: text}, lang) for text in texts]
 
 
-def _look_at_subjects(subject: Template, columns: Sequence[Sequence[str]], values: Sequence[tuple[str, ...]]) -> None:
+def _look_at_subjects(subject: Template, columns: Sequence[Sequence[str]]) -> None:
     """Raise ``CannotRender`` when a subject may not go out; an encoded word, which begins with ``=?``, is read."""
     parts = [escaper(p.context)("".join(columns[p.field])) if isinstance(p, Slot) else p for p in subject]
     if not any("=" in part for part in parts):
         return
-    for each in values:
+    for each in zip(*columns, strict=True) if columns else [()]:
         text = join(subject, each)
         if "=?" in text and (reason := unsafe(text)):
             message = f"the subject may not go out: {reason}"

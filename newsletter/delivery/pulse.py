@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import Connection, Row, func, select, true
 
 from newsletter.delivery import ledger, owners, turns
 from newsletter.store import clock
@@ -27,12 +27,17 @@ RECENT = dt.timedelta(minutes=1)
 """How far back the present pace is measured."""
 
 _NO_FAULT = frozenset({"", "again", "stopped"})
-_ANSWERED = re.compile(r"(?:^|\banswered )([1-5]\d\d)\b")
+_ANSWERED = re.compile(r"\banswered ([1-5]\d\d)\b")
 _KINDS = (
     ("cannot be reached", "not reached"),
     ("broke before its answer", "answer lost"),
     ("did not end the call", "answer lost"),
     ("cannot be read", "answer not readable"),
+    ("answered for", "answer not readable"),
+    ("gave one id to several", "answer not readable"),
+    ("but not its API", "not the API"),
+    ("refuses the sender", "sender refused"),
+    ("forgotten its key", "key too old"),
     ("its process is gone", "process died"),
     ("its lease has ended", "process fell silent"),
     ("cannot be written", "disk"),
@@ -69,7 +74,7 @@ class Pulse:
 
     now: dt.datetime
     recent: float | None
-    """Messages settled a second within ``RECENT``; ``None`` when nothing is under way."""
+    """Messages settled a second within ``RECENT``; ``None`` when nobody works on it, or all wait for a stage."""
     left: float | None
     """Seconds until the end at this pace and within the account's limit; ``None`` when nobody can say."""
     last_answer: dt.datetime | None
@@ -82,7 +87,7 @@ class Pulse:
     calls_per_second: float | None
     """What the account is held to, when it is held to anything."""
     account_free_at: dt.datetime | None
-    """Until when the account makes no call, when that lies ahead."""
+    """Until when the account makes no call, when that is farther ahead than calls usually come."""
     workers: tuple[Worker, ...]
     turns: tuple[Turn, ...]
 
@@ -110,15 +115,15 @@ def _stamp(moment: dt.datetime | None) -> str | None:
 def take(connection: Connection, locks: Path, made: Send, now: dt.datetime) -> Pulse:
     """Feel the pulse of a send; ``locks`` is the folder of its owners."""
     seen = _seen(connection, made.id, now)
-    waits = _open(connection, made.id, now)
+    waits = _open(connection, made, now)
     held = _in_hand(connection, made.id)
-    limit = connection.execute(select(rate).where(rate.c.account == made.account)).first()
+    workers = _workers(locks, made.id, held)
     running = made.state == "running" and waits.batches > 0
-    recent = seen.recent if running else None
-    free_at = (
-        dt.datetime.fromtimestamp(limit.tat, dt.UTC) if limit and running and limit.tat > now.timestamp() else None
-    )
-    calls = limit.per_second if limit and running else None
+    under_way = running and waits.begun > 0 and any(each.alive for each in workers)
+    recent = seen.recent if under_way else None
+    limit = connection.execute(select(rate).where(rate.c.account == made.account)).first() if running else None
+    free_at = _free_at(limit, waits, now) if limit else None
+    calls = limit.per_second if limit else None
     later = made.stage + 1 < len(made.terms.ends)  # how long a send takes that waits, and may be stopped, nobody knows
     return Pulse(
         now=now,
@@ -131,7 +136,7 @@ def take(connection: Connection, locks: Path, made: Send, now: dt.datetime) -> P
         next_at=waits.next_at if running else None,
         calls_per_second=calls,
         account_free_at=free_at,
-        workers=_workers(locks, made.id, held),
+        workers=workers,
         turns=turns.of(connection, made.id),
     )
 
@@ -209,9 +214,12 @@ class Waits(NamedTuple):
     doubtful: int
     waiting: int
     next_at: dt.datetime | None
+    begun: int = 0
+    """Batches of the stages that have begun."""
+    claimed: int = 0
 
 
-def _open(connection: Connection, send_id: int, now: dt.datetime) -> Waits:
+def _open(connection: Connection, made: Send, now: dt.datetime) -> Waits:
     later = batch.c.not_before > clock.stamp(now)
     row = connection.execute(
         select(
@@ -220,9 +228,19 @@ def _open(connection: Connection, send_id: int, now: dt.datetime) -> Waits:
             func.count().filter(batch.c.doubt == true()),
             func.count().filter(later),
             func.min(batch.c.not_before).filter(later),
-        ).where(batch.c.send_id == send_id, batch.c.state.in_(ledger.OPEN))
+            func.count().filter(batch.c.stage <= made.stage),
+            func.count().filter(batch.c.state == "claimed"),
+        ).where(batch.c.send_id == made.id, batch.c.state.in_(ledger.OPEN))
     ).one()
-    return Waits(row[0], row[1], row[2], row[3], clock.parse(row[4]) if row[4] else None)
+    people, batches, doubtful, waiting, next_at, begun, claimed = row
+    return Waits(people, batches, doubtful, waiting, clock.parse(next_at) if next_at else None, begun, claimed)
+
+
+def _free_at(limit: Row[Any], waits: Waits, now: dt.datetime) -> dt.datetime | None:
+    """Until when the account is held; slots that were booked before that are no pause, nor is the usual distance."""
+    distance = 1 / limit.per_second
+    at = limit.tat - waits.claimed * distance
+    return dt.datetime.fromtimestamp(at, dt.UTC) if at - now.timestamp() > distance else None
 
 
 def time_left(waits: Waits, recent: float | None, calls_per_second: float | None, held: float) -> float | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from newsletter import moments
 from newsletter.delivery import cutting, freeze, ledger, start, turns
 from newsletter.delivery.turns import Turn
 from newsletter.links import fingerprint
@@ -59,7 +60,7 @@ def plan(database: Database, wish: Wish, at: dt.datetime, now: dt.datetime, befo
         else:
             number = start.insert_send(connection, wish, now, audience_sha="", **when, **frozen)
         state = before.state if before and before.id == number else "new"
-        turns.add(connection, number, Turn(now, state, "planned", wish.by, f"for {clock.stamp(at)}"))
+        turns.add(connection, number, Turn(now, state, "planned", wish.by, f"for {moments.wall(at, wish.terms.zone)}"))
         return Step(ledger.get(connection, number), mine=True)
 
 
@@ -68,7 +69,7 @@ def begin(database: Database, seen: Send, wish: Wish, now: dt.datetime) -> Step:
 
     Raises ``Blocked``, and leaves it planned, when there is nobody to send to.
     """
-    with database.write() as connection:
+    with cutting.ready(database, seen.terms, seen.issue_id, seen.kind), database.write() as connection:
         made = ledger.get(connection, seen.id)
         if made != seen or made.state != "planned":
             return Step(made, mine=False)

@@ -66,7 +66,7 @@ def create(
     """
     frozen_bytes = freeze.freeze(wish.frozen)
     content_sha = fingerprint(frozen_bytes)
-    with database.write() as connection:
+    with cutting.ready(database, wish.terms, wish.issue_id, wish.kind), database.write() as connection:
         newest = ledger.latest(connection, wish.issue_id, wish.realm)
         if newest and newest.id != after:
             _same_plan(newest, plan_id)

@@ -130,7 +130,14 @@ def _parts(connection: Connection, made: Send) -> tuple[Part, ...]:
 
 
 def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str], ...]:
-    """The first few who got nothing, or nobody knows: those with an outcome of their own, and whole batches."""
+    """A few who got nothing, or nobody knows; of each outcome the first, before the second of any."""
+    found = [_of_outcome(connection, send_id, outcome) for outcome in ("refused", "failed", "in_doubt")]
+    ranked = sorted((rank, row) for rows in found for rank, row in enumerate(rows))[:_EXAMPLES]
+    return tuple((row[1], row[2], row[3]) for row in sorted(row for _, row in ranked))
+
+
+def _of_outcome(connection: Connection, send_id: int, outcome: str) -> list[tuple[Any, ...]]:
+    """The first few with this outcome, be it their own or their whole batch's."""
     shown = (
         delivery.c.person_id,
         func.coalesce(func.nullif(delivery.c.address, ""), ERASED),
@@ -138,13 +145,12 @@ def _examples(connection: Connection, send_id: int) -> tuple[tuple[str, str, str
         func.coalesce(delivery.c.error, batch.c.error, ""),
     )
     joined = select(*shown).join_from(batch, delivery, delivery.c.batch_id == batch.c.id).limit(_EXAMPLES)
-    mine = (delivery.c.send_id == send_id, delivery.c.outcome.in_(("refused", "failed", "in_doubt")))
     # In the index's own order: a sort would read all of them.
-    own = joined.where(*mine).order_by(delivery.c.outcome, delivery.c.batch_id, delivery.c.person_id)
-    bad = select(batch.c.id).where(batch.c.send_id == send_id, batch.c.state.in_(("refused", "in_doubt")))
+    own = joined.where(delivery.c.send_id == send_id, delivery.c.outcome == outcome)
+    own = own.order_by(delivery.c.batch_id, delivery.c.person_id)
+    bad = select(batch.c.id).where(batch.c.send_id == send_id, batch.c.state == outcome).order_by(batch.c.id)
     whole = joined.where(batch.c.id.in_(bad.limit(_EXAMPLES)), delivery.c.outcome.is_(None))
-    rows = sorted({tuple(row) for query in (own, whole) for row in connection.execute(query)})
-    return tuple((row[1], row[2], row[3]) for row in rows[:_EXAMPLES])
+    return sorted(tuple(row) for query in (own, whole) for row in connection.execute(query))[:_EXAMPLES]
 
 
 def exit_code(status: Status, *, interrupted: bool = False) -> int:

@@ -7,21 +7,20 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from newsletter.mime import address, addresses, visible_link
+from newsletter.mime import address, visible_link
 from newsletter.model import Slot
 from newsletter.personal import CannotRender, escaper, join
-from newsletter.providers.base import Message, Payload, Verdict
+from newsletter.providers.base import Payload, Verdict
+from newsletter.providers.messages import Messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from newsletter.model import Template
-    from newsletter.providers.base import Letter
+    from newsletter.providers.base import Letter, Message
     from newsletter.providers.http import Request
 
 _T = TypeVar("_T")
-Addressed = list[tuple[str, Message]]
-"""Messages of one call, each with its address in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +51,48 @@ class Kept(Generic[_T]):
         return made
 
 
-def addressed(messages: Sequence[Message]) -> tuple[Addressed, list[Verdict]]:
-    """Each message with its address in ASCII, each mailbox once, and those that have none or stand twice.
-
-    When anybody does not fit, one by one tells who.
-    """
-    try:
-        wheres = addresses([message.to for message in messages])
-    except CannotRender:
-        return _addressed_each(messages)
-    if len(set(map(str.lower, wheres))) < len(wheres):
-        return _addressed_each(messages)
-    return list(zip(wheres, messages, strict=True)), []
-
-
-def _addressed_each(messages: Iterable[Message]) -> tuple[Addressed, list[Verdict]]:
-    seen: set[str] = set()
-    failed: list[Verdict] = []
-    found: Addressed = []
-    for message in messages:
-        try:
-            where = address(message.to)
-        except CannotRender as error:
-            failed.append(Verdict(message.person, str(error)))
-            continue
-        mailbox = where.lower()
-        if mailbox in seen:
-            failed.append(Verdict(message.person, "another recipient of this call has the same address"))
-            continue
-        seen.add(mailbox)
-        found.append((where, message))
+def addressed(messages: Sequence[Message]) -> tuple[Messages, list[Verdict]]:
+    """The messages with their addresses in ASCII, each mailbox once; and those that have none or stand twice."""
+    found, failed = (messages, []) if isinstance(messages, Messages) else _with_addresses(messages)
+    mailboxes = "\n".join(found.where).lower().split("\n")
+    if len(set(mailboxes)) < len(found):
+        found = _once(found, mailboxes, failed)
     return found, failed
 
 
-def fit(subject: Template, found: Addressed, failed: list[Verdict]) -> Addressed:
+def _with_addresses(messages: Iterable[Message]) -> tuple[Messages, list[Verdict]]:
+    where: list[str] = []
+    found: list[Message] = []
+    failed: list[Verdict] = []
+    for message in messages:
+        try:
+            where.append(address(message.to))
+            found.append(message)
+        except CannotRender as error:
+            failed.append(Verdict(message.person, str(error)))
+    return Messages.of(found, where), failed
+
+
+def _once(found: Messages, mailboxes: Sequence[str], failed: list[Verdict]) -> Messages:
+    seen: set[str] = set()
+    first: list[bool] = []
+    for person, mailbox in zip(found.people, mailboxes, strict=True):
+        first.append(mailbox not in seen)
+        seen.add(mailbox)
+        if not first[-1]:
+            failed.append(Verdict(person, "another recipient of this call has the same address"))
+    return found.only(first)
+
+
+def fit(subject: Template, found: Messages, failed: list[Verdict]) -> Messages:
     """Those whose subject and link may stand in a header; when not all of them do, one by one tells who."""
     try:
         for slot in subject:
-            if isinstance(slot, Slot):
-                escaper(slot.context)("".join([message.values[slot.field] for _, message in found]))
-        visible_link("".join([message.unsubscribe for _, message in found]))
+            if isinstance(slot, Slot) and found:
+                escaper(slot.context)("".join(found.values[slot.field]))
+        visible_link("".join(found.unsubscribe))
     except CannotRender:
-        return [each for each in found if _fits(subject, each[1], failed)]
+        return found.only([_fits(subject, message, failed) for message in found])
     return found
 
 
@@ -107,25 +106,28 @@ def _fits(subject: Template, message: Message, failed: list[Verdict]) -> bool:
     return True
 
 
-def written(slots: Sequence[Slot], messages: Sequence[Message]) -> list[list[str]]:
-    """For each slot everybody's value as JSON, escaped for its place.
+def written(slots: Iterable[Slot], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """For each slot everybody's value, escaped for its place, as it stands between the quotes of a JSON string.
 
-    Made column by column: a look at all values together tells whether any needs escaping, and a field that stands in
-    several places is written once.
+    A look at all values of a field together tells whether any needs escaping; when none does, the column itself is
+    given back, so that what stands in several places is known to be the same.
     """
-    values = list(zip(*[message.values for message in messages], strict=True))
-    together = {field: "".join(values[field]) for field in {slot.field for slot in slots}}
-    plain: dict[int, list[str]] = {}
-    columns: list[list[str]] = []
+    columns: list[Sequence[str]] = []
     for slot in slots:
         column, escape = values[slot.field], escaper(slot.context)
-        if escape(together[slot.field]) != together[slot.field]:
-            columns.append([encode_basestring(escape(value)) for value in column])
-            continue
-        if slot.field not in plain:
-            plain[slot.field] = list(map(encode_basestring, column))
-        columns.append(plain[slot.field])
+        together = "".join(column)
+        if escape(together) != together:
+            column = [escape(value) for value in column]
+        columns.append(unquoted(column))
     return columns
+
+
+def unquoted(column: Sequence[str]) -> Sequence[str]:
+    """Each as it stands between the quotes of a JSON string: the very column when none needs escaping."""
+    together = "".join(column)
+    if len(encode_basestring(together)) == len(together) + len('""'):
+        return column
+    return [encode_basestring(text)[1:-1] for text in column]
 
 
 def empty(failed: Sequence[Verdict] = ()) -> Payload:

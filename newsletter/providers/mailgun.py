@@ -20,8 +20,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, repeat
-from json.encoder import encode_basestring
+from itertools import repeat
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -33,13 +32,14 @@ from newsletter.providers.base import Answer, Capabilities, Message, Payload, Ve
 from newsletter.providers.http import Http, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import httpx
 
     from newsletter.config import Account
     from newsletter.model import Template
     from newsletter.providers.base import Letter, Sought, Suppressed, Turn
+    from newsletter.providers.messages import Messages
 
 NAME = "mailgun"
 BATCH_MAX = 1_000
@@ -202,25 +202,27 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
     fit = calls.fit(letter.subject, found, failed)
     alone = _alone(sheet, letter, fit)
     if alone and len(fit) > 1:
-        odd = {message.person for _, message in alone}
-        rest = [message.person for _, message in fit if message.person not in odd]
-        return calls.apart([*([rest] if rest else []), *([person] for person in odd)], failed)
+        rest = [person for person in fit.people if person not in alone]
+        return calls.apart([*([rest] if rest else []), *([person] for person in alone)], failed)
     if not fit:
         return calls.empty(failed)
-    parts = _single(sheet, letter, *fit[0], batch) if alone else _together(sheet, letter, fit, batch)
-    return _made(parts, sheet.boundary, path, tuple(message.person for _, message in fit), failed)
+    parts = _single(sheet, letter, fit, batch) if alone else _together(sheet, letter, fit, batch)
+    return _made(parts, sheet.boundary, path, tuple(fit.people), failed)
 
 
-def _alone(sheet: Sheet, letter: Letter, fit: calls.Addressed) -> calls.Addressed:
+def _alone(sheet: Sheet, letter: Letter, fit: Messages) -> Collection[int]:
     """Those for whom nothing may be substituted; a per cent sign among all values is looked for once."""
     if sheet.guarded:
-        return fit
-    plain = not sheet.seams and "%" not in "".join(chain.from_iterable(message.values for _, message in fit))
-    if plain and _MATCHED_EACH.fullmatch("\n".join([where for where, _ in fit])):
-        return []
-    return [
-        each for each in fit if not _MATCHED.fullmatch(each[1].to) or not (plain or _literal(sheet, letter, each[1]))
+        return dict.fromkeys(fit.people)
+    plain = not sheet.seams and not any("%" in "".join(column) for column in fit.values)
+    if plain and _MATCHED_EACH.fullmatch("\n".join(fit.where)):
+        return ()
+    odd = [
+        message.person
+        for where, message in zip(fit.where, fit, strict=True)
+        if not _MATCHED.fullmatch(where) or not (plain or _literal(sheet, letter, message))
     ]
+    return dict.fromkeys(odd)
 
 
 def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...], failed: list[Verdict]) -> Payload:
@@ -232,7 +234,7 @@ def _made(parts: list[bytes], boundary: str, path: str, people: tuple[int, ...],
     return Payload(digest.hexdigest(), call, len(people), sum(map(len, parts)), tuple(failed))
 
 
-def _together(sheet: Sheet, letter: Letter, fit: calls.Addressed, batch: str) -> list[bytes]:
+def _together(sheet: Sheet, letter: Letter, fit: Messages, batch: str) -> list[bytes]:
     names, variables = _variables(sheet.slots, fit)
     if names not in sheet.heads:
         by_slot = dict(zip(sheet.slots, names, strict=True))
@@ -241,42 +243,45 @@ def _together(sheet: Sheet, letter: Letter, fit: calls.Addressed, batch: str) ->
     return [
         sheet.heads[names],
         sheet.options,
-        _parts(sheet.boundary, _own(batch, fit)),
-        _part(sheet.boundary, "to", ",".join([where for where, _ in fit]).encode()),
-        _part(sheet.boundary, "recipient-variables", b"{" + variables + b"}"),
-        f"--{sheet.boundary}--\r\n".encode(),
+        _parts(sheet.boundary, _own(batch, fit.unsubscribe)),
+        _part(sheet.boundary, "to", ",".join(fit.where).encode()),
+        _head(sheet.boundary, "recipient-variables"),
+        variables,
+        f"\r\n--{sheet.boundary}--\r\n".encode(),
     ]
 
 
-def _variables(slots: Sequence[Slot], fit: calls.Addressed) -> tuple[tuple[str, ...], bytes]:
-    """The name of each slot's variable, and ``"address":{"r":…,"u":…,"s0":…}`` for everybody.
+def _variables(slots: Sequence[Slot], fit: Messages) -> tuple[tuple[str, ...], bytes]:
+    """The name of each slot's variable, and ``{"address":{"r":…,"u":…,"s0":…},…}`` for everybody.
 
     Numbers are text, values are escaped for where they will stand. Slots in which everybody has the same text
     share a variable: a link that stands in text, HTML and header goes out once.
     """
-    messages = [message for _, message in fit]
-    links = [encode_basestring(message.unsubscribe) for message in messages]
+    links = calls.unquoted(fit.unsubscribe)
     columns: list[Iterable[str]] = [
-        [encode_basestring(where) for where, _ in fit],
-        repeat(':{"r":"'),
-        [str(message.person) for message in messages],
-        repeat('","u":'),
+        repeat('"'),
+        calls.unquoted(fit.where),
+        repeat('":{"r":"'),
+        map(str, fit.people),
+        repeat('","u":"'),
         links,
     ]
     names: list[str] = []
     named = [(links, "u")]
-    for column in calls.written(slots, messages):
+    for column in calls.written(slots, fit.values):
         name = next((known for other, known in named if other == column), "")
         if not name:
             name = f"s{len(named) - 1}"
             named.append((column, name))
-            columns += (repeat(f',"{name}":'), column)
+            columns += (repeat(f'","{name}":"'), column)
         names.append(name)
-    return tuple(names), ",".join(map("".join, zip(*columns, repeat("}")))).encode()
+    everybody = ",".join(map("".join, zip(*columns, repeat('"}'))))
+    return tuple(names), f"{{{everybody}}}".encode()
 
 
-def _single(sheet: Sheet, letter: Letter, where: str, message: Message, batch: str) -> list[bytes]:
+def _single(sheet: Sheet, letter: Letter, fit: Messages, batch: str) -> list[bytes]:
     """A form for one person, with nothing to substitute."""
+    message = fit[0]
     values = message.values
     texts = [join(template, values) for template in (letter.subject, letter.text, letter.html)]
     boundary = sheet.boundary
@@ -284,7 +289,7 @@ def _single(sheet: Sheet, letter: Letter, where: str, message: Message, batch: s
     return [
         _parts(boundary, _shared(letter, *texts)),
         options,
-        _parts(boundary, [*_own(batch, [(where, message)]), ("to", where)]),
+        _parts(boundary, [*_own(batch, fit.unsubscribe), ("to", fit.where[0])]),
         f"--{boundary}--\r\n".encode(),
     ]
 
@@ -318,10 +323,10 @@ def _options(letter: Letter, boundary: str, *, unsubscribe: str, recipient: str)
     return _parts(boundary, options)
 
 
-def _own(batch: str, fit: calls.Addressed) -> list[tuple[str, str]]:
+def _own(batch: str, links: Iterable[str]) -> list[tuple[str, str]]:
     """What a call says of itself; one-click is announced for https links only (RFC 8058 §3.1)."""
     own = [("v:batch", batch)]
-    if all(message.unsubscribe.startswith("https://") for _, message in fit):
+    if all(link.startswith("https://") for link in links):
         own.append(("h:List-Unsubscribe-Post", mime.ONE_CLICK))
     return own
 
@@ -335,5 +340,8 @@ def _parts(boundary: str, fields: Sequence[tuple[str, str]]) -> bytes:
 
 
 def _part(boundary: str, name: str, value: bytes) -> bytes:
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
-    return b"".join((head.encode(), value, b"\r\n"))
+    return b"".join((_head(boundary, name), value, b"\r\n"))
+
+
+def _head(boundary: str, name: str) -> bytes:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from newsletter.config import Account
     from newsletter.model import Mailbox, Template
     from newsletter.providers.base import Letter, Message, Sought, Suppressed, Turn
+    from newsletter.providers.messages import Messages
 
 NAME = "resend"
 BATCH_MAX = 100
@@ -195,25 +196,27 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
     if not fit:
         return calls.empty(failed)
     ends = _ends(sheet, fit, batch)
-    to = [_json(where).encode() for where, _ in fit]
-    rows = _rows(sheet, to, fit, ends)
-    people = tuple(message.person for _, message in fit)
+    to = [_json(where).encode() for where in fit.where]
+    rows = _rows(sheet, to, fit.values, ends)
+    people = tuple(fit.people)
     sizes = [sum(map(len, row)) for row in rows]
     groups = _by_bytes(people, sizes)
     if len(groups) > 1:
         return calls.apart(groups, failed)
     digest = hashlib.sha256(sheet.digest)
-    for (_, message), where, end in zip(fit, to, ends, strict=True):
+    for message, where, end in zip(fit, to, ends, strict=True):
         digest.update(repr((message.values, (where, end))).encode())
     body = [b"[", *rows[0][1:], *chain.from_iterable(rows[1:]), b"]"]
     call = calls.Call(Request("POST", "/emails/batch", {}, body), people)
     return Payload(digest.hexdigest(), call, len(people), sum(sizes) - len(rows), tuple(failed))
 
 
-def _rows(sheet: Sheet, to: Sequence[bytes], fit: calls.Addressed, ends: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+def _rows(
+    sheet: Sheet, to: Sequence[bytes], values: Sequence[Sequence[str]], ends: Sequence[bytes]
+) -> list[tuple[bytes, ...]]:
     """Everybody's message in pieces, after a comma; made column by column, as one piece stands in many messages."""
-    written = calls.written(sheet.slots, [message for _, message in fit])
-    bare = {slot: [text[1:-1].encode() for text in column] for slot, column in zip(sheet.slots, written, strict=True)}
+    written = calls.written(sheet.slots, values)
+    bare = {slot: list(map(str.encode, column)) for slot, column in zip(sheet.slots, written, strict=True)}
     frame = [repeat(part) if isinstance(part, bytes) else bare[part] for part in sheet.frame]
     return list(zip(repeat(b","), repeat(sheet.before), to, *frame, ends))
 
@@ -230,17 +233,16 @@ def _by_bytes(people: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _ends(sheet: Sheet, fit: calls.Addressed, batch: str) -> list[bytes]:
+def _ends(sheet: Sheet, fit: Messages, batch: str) -> list[bytes]:
     """What one person's message says besides the letter: the end of its headers, and the tags."""
     tag = '{{"name":"{}","value":"{}"}}'.format
     issue = tag("issue", sheet.tag)
     last = f",{tag('batch', mime.plain(batch))}" if batch else ""
     ends: list[bytes] = []
-    for _, message in fit:
-        link = message.unsubscribe
+    for person, link in zip(fit.people, fit.unsubscribe, strict=True):
         listed = _json(mime.list_unsubscribe(link, sheet.mailto))
         post = f',"List-Unsubscribe-Post":{_json(mime.ONE_CLICK)}' if link.startswith("https://") else ""
-        ends.append(f'{listed}{post}}},"tags":[{issue},{tag("recipient", message.person)}{last}]}}'.encode())
+        ends.append(f'{listed}{post}}},"tags":[{issue},{tag("recipient", person)}{last}]}}'.encode())
     return ends
 
 

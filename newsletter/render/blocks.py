@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from newsletter.errors import BadInput
@@ -32,6 +33,7 @@ from newsletter.render.flow import LAST, with_back_links
 from newsletter.render.inline import escape, html, safe
 from newsletter.render.markup import Element, Node, Origin, parse, problem, written
 from newsletter.render.nesting import CONTAINERS, SECTIONS
+from newsletter.render.places import Printed
 from newsletter.render.tree import visible
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from newsletter.render.jinja import Templates
 
 _SLOT = "newsletter-slot"
+_WEB = re.compile(r"https?://([A-Za-z0-9.-]+)(?=[/?#:]|$)", re.IGNORECASE)
 
 
 class Mail:
@@ -61,9 +64,10 @@ class Mail:
 
         Raises ``BadInput`` when the template or what it makes is broken, or when it leaves a slot out.
         """
-        markup = self.templates.render(name, {**self.common, **values}, block)
+        values = {**self.common, **values}
+        markup = self.templates.render(name, values, block)
         source, path = self.templates.source(name)
-        here = Origin(path, source, block)
+        here = Origin(path, source, block, printed=Printed(self.templates, name, values))
         nodes = parse(markup, here)
         _no_stray_text(nodes, markup, here)
         filled: set[int] = set()
@@ -92,7 +96,7 @@ class Mail:
         if notes:
             pieces.append((pieces[-1][0] if pieces else None, self.footnotes(notes)))
         for place, nodes in pieces:
-            if any(isinstance(node, Element) and node.tag in SECTIONS for node in nodes):
+            if _stands_alone(nodes):
                 close()
                 sections.extend(nodes)
             else:
@@ -109,11 +113,11 @@ class Mail:
                 values = {"block": block, "html": safe(self.flow.block(block))}
                 nodes.extend(self.fragment("blocks/html.mjml.j2", values, block.place))
             else:
-                nodes.extend(self.block(block))
+                nodes.extend(self.block(block, inside=True))
         return nodes
 
-    def block(self, block: Block) -> list[Node]:
-        """The nodes of one block, from its template."""
+    def block(self, block: Block, *, inside: bool = False) -> list[Node]:
+        """The nodes of one block, from its template; ``inside`` a column that one may print no section of its own."""
         if isinstance(block, RawMjml):
             markup, here = written(block)
             nodes = parse(markup, here)
@@ -125,7 +129,9 @@ class Mail:
             values: dict[str, object] = {"columns": [slot(index) for index in range(len(slots))]}
             return self.fragment("blocks/columns.mjml.j2", {"block": block, **values}, block.place, slots)
         name, context = _KINDS[type(block)]
-        return self.fragment(f"blocks/{name}.mjml.j2", {"block": block, **context(block, self.flow)}, block.place)
+        return self.fragment(
+            f"blocks/{name}.mjml.j2", {"block": block, "inside": inside, **context(block, self.flow)}, block.place
+        )
 
     def footnotes(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> list[Node]:
         """The footnotes, each with its links back."""
@@ -143,6 +149,12 @@ class Mail:
 def slot(index: int) -> Markup:
     """What a template prints to have ready-made nodes put there."""
     return safe(f'<{_SLOT} n="{index}"></{_SLOT}>')
+
+
+def _stands_alone(nodes: Sequence[Node]) -> bool:
+    """Whether nodes stand in the body itself: sections, or raw HTML with nothing around it."""
+    tags_ = {node.tag for node in nodes if isinstance(node, Element)}
+    return bool(tags_ & SECTIONS) or tags_ == {"mj-raw"}
 
 
 def _fill(nodes: Sequence[Node], slots: Sequence[Sequence[Node]], filled: set[int]) -> list[Node]:
@@ -225,11 +237,18 @@ def _cards(block: Cards, flow: Flow) -> dict[str, object]:
             "card": card,
             "src": flow.pen.source(card.picture) if card.picture else "",
             "title": safe(flow.pen.link(card.href, escape(card.title), css="a-head")),
+            "host": _host(card.href),
             "html": safe(small.blocks(card.children)),
         }
         for card in block.cards
     ]
-    return {"cards": cards, "picture_width": mailflow.CARD_WIDTH}
+    return {"cards": cards}
+
+
+def _host(href: str) -> str:
+    """Where a link leads, as a reader would say it; empty for what is no web address."""
+    found = _WEB.match(href)
+    return found[1].lower().removeprefix("www.") if found else ""
 
 
 def _video(block: Video, flow: Flow) -> dict[str, object]:

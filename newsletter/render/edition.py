@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from newsletter import personal
 from newsletter.errors import BadInput, Problem
@@ -17,10 +17,12 @@ from newsletter.render.jinja import Templates
 from newsletter.render.mailflow import MAIL
 from newsletter.render.markup import Element
 from newsletter.render.mjml import compile_document
+from newsletter.render.showing import shown
 from newsletter.render.text import TextWriter
 from newsletter.render.theme import LAYOUT, PAGE, TEXT
 from newsletter.render.tree import footnotes, headings
 from newsletter.render.uses import uses
+from newsletter.render.variants import choices, combinations
 from newsletter.render.web import WEB
 from newsletter.render.words import day, direction, listing, numbered, words
 from newsletter.render.wrap import KEEP, Ruler
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from newsletter.config import Config
-    from newsletter.model import Footnote, Issue, Template
+    from newsletter.model import Footnote, ImageUse, Issue, LinkUse, Picture, Template
     from newsletter.render.theme import Theme
 
 
@@ -52,14 +54,15 @@ def not_too_deep(issue: Issue) -> Iterator[None]:
 
 
 def _render(issue: Issue, theme: Theme, config: Config) -> Edition:
-    press = Press(issue, theme, config)
-    notes = footnotes(issue, "email")
-    html_ = marks.cut(press.mail(notes), "html", press.fields)
-    text = marks.cut(press.text(notes), "text", press.fields)
-    subject = marks.cut(issue.subject, "header", press.fields)
-    preheader = marks.cut(issue.preheader, "text", press.fields)
-    fields, (html_, text) = _trimmed(press.fields, len(issue.fields), (html_, text))
-    links, images = uses(issue, notes)
+    found = choices(issue)
+    people = combinations(found, issue)
+    presses = {key: Press(shown(issue, values), theme, config) for key, values in people.items()}
+    first = next(iter(presses.values()))
+    subject = marks.cut(issue.subject, "header", first.fields)
+    sheets = [press.sheet() for press in presses.values()]
+    templates = [template for sheet in sheets for template in (sheet.html, sheet.text)]
+    fields, trimmed = _trimmed(first.fields, len(issue.fields), templates)
+    keys = list(presses) if len(presses) > 1 else [""]
     return Edition(
         issue_id=issue.id,
         slug=issue.slug,
@@ -69,19 +72,29 @@ def _render(issue: Issue, theme: Theme, config: Config) -> Edition:
         reply_to=issue.reply_to,
         date=issue.date,
         fields=fields,
-        variants=(Variant("", subject, html_, text),),
-        web=press.web(),
-        pictures=issue.pictures,
-        preheader=preheader,
-        links=links,
-        images=images,
+        variants=tuple(map(Variant, keys, [subject] * len(keys), trimmed[::2], trimmed[1::2])),
+        web=first.web(),
+        pictures=first.pictures(),
+        preheader=marks.cut(issue.preheader, "text", first.fields),
+        links=tuple(dict.fromkeys(link for sheet in sheets for link in sheet.links)),
+        images=tuple(dict.fromkeys(image for sheet in sheets for image in sheet.images)),
         places=(*issue.places, ("", issue.place)),
+        choices=found if len(presses) > 1 else (),
     )
 
 
+class Sheet(NamedTuple):
+    """One variant, printed, and what the pre-flight needs to know of it."""
+
+    html: Template
+    text: Template
+    links: tuple[LinkUse, ...]
+    images: tuple[ImageUse, ...]
+
+
 def _trimmed(
-    fields: Sequence[Field], own: int, templates: tuple[Template, Template]
-) -> tuple[tuple[Field, ...], tuple[Template, Template]]:
+    fields: Sequence[Field], own: int, templates: Sequence[Template]
+) -> tuple[tuple[Field, ...], list[Template]]:
     """The fields without the theme's own that no template uses, and the templates with their numbers."""
     used = personal.used(templates)
     kept = [index for index in range(len(fields)) if index < own or index in used]
@@ -90,7 +103,7 @@ def _trimmed(
     def renumbered(template: Template) -> Template:
         return tuple(part if isinstance(part, str) else Slot(number[part.field], part.context) for part in template)
 
-    return tuple(fields[index] for index in kept), (renumbered(templates[0]), renumbered(templates[1]))
+    return tuple(fields[index] for index in kept), [renumbered(each) for each in templates]
 
 
 class Press:
@@ -129,6 +142,7 @@ class Press:
             words=self.words,
             direction=way,
             headings=headings(self.issue, where),
+            widths=self.theme.widths,
         )
 
     def common(self, pen: Pen) -> dict[str, object]:
@@ -137,6 +151,8 @@ class Press:
         rtl = pen.direction == "rtl"
         return {
             "c": self.theme.settings,
+            "w": self.theme.widths,
+            "logo": self.logo(pen),
             "style": safe(self.theme.page if pen.where == "web" else escape(self.theme.head)),
             "css": pen.css,
             "words": self.words,
@@ -157,6 +173,20 @@ class Press:
             "postal_address": config.postal_address,
         }
 
+    def logo(self, pen: Pen) -> dict[str, object] | None:
+        """What templates are given of the theme's logo: two addresses, and one size for both."""
+        logo = self.theme.logo
+        if logo is None:
+            return None
+        height = round(logo.light.height * logo.width / max(1, logo.light.width))
+        light, dark = pen.source(logo.light), pen.source(logo.dark)
+        return {"light": light, "dark": dark, "width": logo.width, "height": height}
+
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures of the issue, and those of its theme."""
+        logo = self.theme.logo
+        return (*self.issue.pictures, *((logo.light, logo.dark) if logo else ()))
+
     def links(self) -> dict[str, object]:
         """The addresses that each reader has an own one of."""
         return {"unsubscribe_url": self.unsubscribe, "view_url": self.view}
@@ -172,6 +202,15 @@ class Press:
     def reason(self) -> str:
         """Why the reader gets this."""
         return self.config.reason or self.words["reason"].format(name=self.config.name)
+
+    def sheet(self) -> Sheet:
+        """The mail, cut where it holds merge fields."""
+        notes = footnotes(self.issue, "email")
+        html_, text = (
+            marks.cut(self.mail(notes), "html", self.fields),
+            marks.cut(self.text(notes), "text", self.fields),
+        )
+        return Sheet(html_, text, *uses(self.issue, notes))
 
     def mail(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
         """The mail's HTML, with marks."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Heading, ListBlock, Paragraph, RawHtml, Rule, Table
-from newsletter.render.inline import Pen, html, ref_id
+from newsletter.render.inline import Pen, escape, html, plain, ref_id
 from newsletter.render.markup import Element, Node, parse, written
 from newsletter.render.mjml import html_of
 from newsletter.render.tree import visible
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from newsletter.model import Block, Blocks, Inlines
 
+
+_PHONE = 38
+"""Characters of a table's row that a phone shows without breaking words."""
+
+_LABELLED = 160
+"""Cells that are each named for a phone, at most: every name weighs some fifty bytes."""
 
 LAST = "-last"
 """The gap below a block that is the last in its box: none. Styles named so have no lower margin."""
@@ -119,21 +125,36 @@ def _rule(_block: Rule, flow: Flow, _gap: str) -> str:
 
 def table(block: Table, flow: Flow) -> str:
     """The table itself; its frame differs."""
+    stacks = flow.pen.where == "email" and _stacks(block)
+    labels = [escape(plain(cell)) if stacks else "" for cell in block.head]
 
     def cells(name: str, row: tuple[Inlines, ...]) -> str:
-        return "".join([_cell(name, cell, block.aligns[index], flow.pen) for index, cell in enumerate(row)])
+        return "".join(
+            [
+                _cell(name, cell, block.aligns[index], flow.pen, labels[index] if index and name == "td" else "")
+                for index, cell in enumerate(row)
+            ]
+        )
 
     head = f"<thead><tr>{cells('th', block.head)}</tr></thead>" if any(block.head) else ""
     body = "".join([f"<tr>{cells('td', row)}</tr>" for row in block.rows])
-    return flow.pen.tag("table", f"{head}<tbody>{body}</tbody>", class_="data")
+    return flow.pen.tag("table", f"{head}<tbody>{body}</tbody>", class_="data stack" if stacks else "data")
 
 
-def _cell(name: str, content: Inlines, align: str, pen: Pen) -> str:
+def _stacks(block: Table) -> bool:
+    """Whether a table is too wide for a phone, and small enough to name each of its cells."""
+    rows = (block.head, *block.rows)
+    wide = sum(max(len(plain(row[index])) for row in rows) + 2 for index in range(len(block.aligns)))
+    return wide > _PHONE and len(block.rows) * len(block.aligns) <= _LABELLED and any(block.head)
+
+
+def _cell(name: str, content: Inlines, align: str, pen: Pen, label: str) -> str:
     scope = "col" if name == "th" else ""
     if pen.where == "web":
         return pen.tag(name, html(content, pen), scope=scope, class_=f"to-{align}" if align else "")
+    named = pen.tag("span", f"{label}: ", css="label", class_="label") if label and content else ""
     return pen.tag(
-        name, html(content, pen), scope=scope, align=align or ("right" if pen.direction == "rtl" else "left")
+        name, named + html(content, pen), scope=scope, align=align or ("right" if pen.direction == "rtl" else "left")
     )
 
 

@@ -25,6 +25,8 @@ class Pen(NamedTuple):
     words: Words
     direction: str
     headings: tuple[Heading, ...]
+    widths: Mapping[str, int]
+    """The theme's widths, CSS pixels."""
 
     def tag(self, name: str, content: str, *, css: str = "", **attributes: str) -> str:
         """An element with its inline style; an attribute without a value is left away."""

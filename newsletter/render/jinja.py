@@ -74,6 +74,14 @@ class Templates:
         """A template's text and the path to show for it."""
         return self._sources.get(name, ("", name))
 
+    def names(self) -> list[str]:
+        """The names of the templates."""
+        return sorted(self._sources)
+
+    def tokens(self, text: str) -> list[tuple[str, str]]:
+        """A template's tokens, each with its kind; ``data`` is what it prints as it stands."""
+        return [(kind, value) for _, kind, value in self._environment.lex(text)]
+
     def render(self, name: str, values: Mapping[str, object], block: Place | None = None) -> str:
         """Render one template.
 

@@ -22,6 +22,7 @@ from newsletter.model import (
     Video,
 )
 from newsletter.render.flow import LAST, SHARED, Flow, table
+from newsletter.render.highlight import highlighted
 from newsletter.render.inline import escape, html, plain
 from newsletter.render.words import service
 
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from newsletter.model import Inlines
-
-CARD_WIDTH = 168
-"""The width of a card's picture beside its text, CSS pixels."""
-
-INNER_WIDTH = 480
-"""The width of a picture inside another block, at most: Outlook stretches the box around a wider one."""
 
 _FRAME = 'role="presentation" width="100%" border="0" cellpadding="0" cellspacing="0"'
 
@@ -65,12 +60,12 @@ def quote(block: Quote, flow: Flow, gap: str = "") -> str:
 
 def code(block: CodeBlock, flow: Flow, gap: str = "") -> str:
     """Code in a box, wrapped where it is too wide."""
-    pre = flow.pen.tag("pre", escape(block.text.rstrip("\n")), dir="ltr")
+    pre = flow.pen.tag("pre", highlighted(block.text.rstrip("\n"), block.language, flow.pen), dir="ltr")
     return box(pre, flow, "code-box", "box", gap)
 
 
 def data_table(block: Table, flow: Flow, gap: str = "") -> str:
-    """A table that scrolls sideways in its own frame where it is too wide."""
+    """A table; a wide one becomes one record below the other on a phone, or scrolls sideways in its own frame."""
     return box(f"<div{flow.pen.attributes('scroll')}>{table(block, flow)}</div>", flow, "bare", "", gap)
 
 
@@ -109,7 +104,9 @@ def caption(content: Inlines, credit: str, flow: Flow) -> str:
 
 def _figure(block: Figure, flow: Flow, gap: str) -> str:
     pen = flow.pen
-    picture = pen.link(block.href, pen.picture(block.picture, block.alt, min(block.width, INNER_WIDTH), "img-block"))
+    picture = pen.link(
+        block.href, pen.picture(block.picture, block.alt, min(block.width, pen.widths["box"]), "img-block")
+    )
     text = caption(block.caption, block.credit, flow)
     below = pen.tag("p", text, css="caption", class_="mute") if text else ""
     return flow.spaced("div", f"{picture}{below}", gap, css="block")
@@ -133,7 +130,8 @@ def _cards(block: Cards, flow: Flow, gap: str) -> str:
 
 def _card(card: Card, flow: Flow) -> str:
     pen = flow.pen
-    picture = pen.link(card.href, pen.picture(card.picture, card.alt, CARD_WIDTH, "img-block")) if card.picture else ""
+    shown = pen.picture(card.picture, card.alt, pen.widths["card"], "img-block") if card.picture else ""
+    picture = pen.link(card.href, shown) if shown else ""
     kicker = pen.tag("p", escape(card.kicker), css="kicker", class_="accent") if card.kicker else ""
     title = pen.tag("p", pen.link(card.href, escape(card.title)), css="head") if card.title else ""
     return f"{picture}{kicker}{title}{flow.blocks(card.children)}"
@@ -153,13 +151,15 @@ def sponsor_label(block: Sponsor, flow: Flow) -> str:
 def _video(block: Video, flow: Flow, gap: str) -> str:
     pen = flow.pen
     title = block.title or pen.words["watch"]
-    picture = pen.link(block.href, pen.picture(block.poster, title, INNER_WIDTH, "img-block"))
+    picture = pen.link(block.href, pen.picture(block.poster, title, pen.widths["box"], "img-block"))
     below = pen.tag("p", pen.link(block.href, f"▶\ufe0e {escape(title)}"), css="p-last")
     return flow.spaced("div", f"{picture}{below}", gap, css="block")
 
 
 def _sign_off(block: SignOff, flow: Flow, gap: str) -> str:
-    picture = flow.pen.picture(block.picture, block.alt, 56, "img-round") if block.picture else ""
+    picture = (
+        flow.pen.picture(block.picture, block.alt, flow.pen.widths["portrait"], "img-round") if block.picture else ""
+    )
     return flow.spaced("div", f"{picture}{flow.blocks(block.children)}", gap, css="block")
 
 

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from newsletter.model import Context, Field, Slot, Template
-from newsletter.personal import LINKS, MARK, mark, number
+from newsletter.personal import MARK, is_encoded, is_whole, mark, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ def _number(found: re.Match[str]) -> int:
 def _slot(index: int, plain: Context, fields: Sequence[Field], *, flagged: bool) -> Slot:
     if not flagged:
         return Slot(index, plain)
-    if fields[index].name in LINKS:
+    if is_whole(fields[index]) or is_encoded(fields[index]):
         return Slot(index, "text" if plain == "text" else "link")
     return Slot(index, "url")
 

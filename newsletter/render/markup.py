@@ -14,7 +14,7 @@ from newsletter.errors import BadInput, Problem
 from newsletter.model import Place, RawHtml, RawMjml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEPTH = 60
 """Elements inside each other, at most: some thousands crash the engine."""
@@ -22,6 +22,8 @@ DEPTH = 60
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
 _EXPRESSION = re.compile(r"\{[{%#].*?[}%#]\}")
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_DECLARATION = re.compile(r"\s*<\?xml\s[^>]*\?>")
+_REASONS = {"duplicate attribute": "Keep one of the two: engines differ on which of them counts."}
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -39,19 +41,25 @@ class Origin(NamedTuple):
     first_line: int = 1
     verbatim: bool = False
     """Whether the markup is ``source`` itself, so that its lines are the file's lines."""
+    printed: Callable[[int], tuple[str, str, int] | None] | None = None
+    """Where the n-th element was written: a template's path and text, and an offset in it."""
 
 
 class Element:
-    """An element of the tree; children are elements, comments and text (with entities resolved)."""
+    """An element of the tree; children are elements, comments and text (with entities resolved).
 
-    __slots__ = ("attributes", "children", "line", "origin", "tag")
+    ``number`` counts the elements of one piece of markup, in the order in which they begin.
+    """
 
-    def __init__(self, tag: str, attributes: Mapping[str, str], line: int, origin: Origin) -> None:
+    __slots__ = ("attributes", "children", "line", "number", "origin", "tag")
+
+    def __init__(self, tag: str, attributes: Mapping[str, str], line: int, origin: Origin, number: int = 0) -> None:
         self.tag = tag
         self.attributes = dict(attributes)
         self.children: list[Node] = []
         self.line = line
         self.origin = origin
+        self.number = number
 
 
 class Comment:
@@ -73,14 +81,14 @@ def written(block: RawHtml | RawMjml) -> tuple[str, Origin]:
     return block.source, Origin(block.place.path, block.source, block.place, block.place.line + 1, verbatim=True)
 
 
-def problem(origin: Origin, markup: str, line: int, message: str, hint: str = "") -> Problem:
-    """A problem at a line of rendered markup, placed in the template that made it."""
+def problem(origin: Origin, markup: str, line: int, message: str, hint: str = "", col: int = 1) -> Problem:
+    """A problem at a line of rendered markup, placed in the template that made it; ``col`` is for the author's own."""
     lines = markup.split("\n")
     excerpt = lines[line - 1].strip() if line <= len(lines) else ""
     at = origin.first_line + line - 1 if origin.verbatim else _likely_line(origin.source, excerpt, line)
     if origin.block and not origin.verbatim:
         message = f"{message} (building the block at {origin.block})"
-    return Problem(Place(origin.path, at), message, hint, _shorten(excerpt))
+    return Problem(Place(origin.path, at, col if origin.verbatim else 1), message, hint, _shorten(excerpt))
 
 
 def _shorten(excerpt: str, most: int = 160) -> str:
@@ -115,7 +123,12 @@ def parse(markup: str, origin: Origin) -> list[Node]:
 
     Raises ``BadInput`` naming the template's line, the author's block and the offending excerpt.
     """
-    return _Reader(_UNPRINTABLE.sub("", markup), origin).read()
+    markup = _UNPRINTABLE.sub("", markup)
+    return _Reader(_DECLARATION.sub(_blanked, markup, count=1) if "<?xml" in markup else markup, origin).read()
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return re.sub(r"\S", " ", found[0])
 
 
 class _Reader:
@@ -125,6 +138,7 @@ class _Reader:
         self.markup, self.origin = markup, origin
         self.root = Element("", {}, 1, origin)
         self.open = [self.root]
+        self.count = 0
         self.parser = parser = expat.ParserCreate(encoding="utf-8")
         parser.buffer_text = True
         parser.StartElementHandler = self.start
@@ -155,8 +169,19 @@ class _Reader:
             self.markup,
             error.lineno,
             f"this is not well-formed: {reason}",
-            "Close every tag, quote every attribute, and write & as &amp; and < as &lt;.",
+            _REASONS.get(reason, "Close every tag, quote every attribute, and write & as &amp; and < as &lt;."),
+            self.column(error),
         )
+
+    def column(self, error: expat.ExpatError) -> int:
+        """The column of an error in the markup as it was written: before entities became numbers."""
+        line = self.markup.split("\n")[error.lineno - 1] if error.lineno <= self.markup.count("\n") + 1 else ""
+        at = error.offset - (len("<fragment>") if error.lineno == 1 else 0)
+        for found in _NAMED.finditer(line):
+            if found.start() >= at:
+                break
+            at -= len(_resolve(found[0])) - len(found[0])
+        return max(at, 0) + 1
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if len(self.open) == 1 and tag == "fragment" and self.parser.CurrentByteIndex == 0:
@@ -166,7 +191,8 @@ class _Reader:
             raise BadInput(
                 [problem(self.origin, self.markup, line, f"elements are nested more than {DEPTH} deep", "Nest less.")]
             )
-        element = Element(tag, attributes, line, self.origin)
+        element = Element(tag, attributes, line, self.origin, self.count)
+        self.count += 1
         self.open[-1].children.append(element)
         self.open.append(element)
 

@@ -15,6 +15,7 @@ from newsletter.model import Page, Published
 from newsletter.render.edition import Press, needs_reader, not_too_deep
 from newsletter.render.inline import plain, safe
 from newsletter.render.jinja import Templates
+from newsletter.render.showing import shown
 from newsletter.render.theme import INDEX
 from newsletter.render.words import day, direction, numbered, words
 
@@ -33,7 +34,7 @@ def page(issue: Issue, theme: Theme, config: Config, slug: str) -> Page:
     given ``unsubscribe_url`` and ``view_url``: a page that anybody may read belongs to no reader.
     """
     with not_too_deep(issue):
-        press = Press(issue, theme, config)
+        press = Press(shown(issue, {}), theme, config)
         more = {"home": "../"}
         if not issue.canonical_url:
             more["canonical_url"] = address(config, slug)
@@ -42,7 +43,7 @@ def page(issue: Issue, theme: Theme, config: Config, slug: str) -> Page:
         raise BadInput(problems)
     dek = plain(issue.dek) or press.preheader()
     about = Published(issue.id, slug, issue.number, issue.title, dek, issue.lang, issue.date)
-    return Page(about, press.readerless(cut), issue.pictures)
+    return Page(about, press.readerless(cut), press.pictures())
 
 
 def _empty(fields: Iterator[Field]) -> Iterator[Problem]:
@@ -61,6 +62,8 @@ def index(issues: Sequence[Published], theme: Theme, config: Config) -> str:
     own = words(config.lang)
     values = {
         "c": theme.settings,
+        "w": theme.widths,
+        "logo": None,
         "style": safe(theme.page),
         "words": own,
         "lang": config.lang,

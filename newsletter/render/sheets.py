@@ -1,7 +1,8 @@
 """A theme's style sheets: ``$name`` is a setting, and the dark sheet is written for two kinds of client.
 
 ``inline.css`` holds the styles that are written into the mail's elements, ``mail.css`` and
-``dark.css`` the style sheet of its head, ``web/page.css`` that of the web page.
+``dark.css`` the style sheet of its head, ``web/page.css`` that of the web page. One that begins with
+``@parent;`` comes behind its parent's; ``inline.css`` is laid over its parent's in any case, name by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from newsletter.model import Place
 from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    Layers = Sequence[Mapping[str, tuple[str, str]]]
+    """The files of a theme and of its parents, the nearest first: text and path by name."""
 
 INLINE = "inline.css"
 MAIL = "mail.css"
@@ -26,6 +30,7 @@ _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"\s*([^{}@]+?)\s*\{([^{}]*)\}")
 _BRACE = re.compile(r"""[{}]|/\*.*?\*/|"[^"\n]*"|'[^'\n]*'""", re.DOTALL)
 _SETTING = re.compile(r"\$([a-z][a-z0-9_]*)")
+_PARENT = re.compile(r"\A\s*@parent;")
 _DIRECTIONS = frozenset({"start", "end"})
 
 
@@ -42,6 +47,30 @@ def filled(name: str, text: str, path: str, settings: Mapping[str, str], problem
         return found[0]
 
     return _SETTING.sub(value, _COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text))
+
+
+def laid(name: str, layers: Layers, settings: Mapping[str, str], problems: list[Problem]) -> str:
+    """A style sheet of the nearest theme that has it, behind its parent's where it asks for that."""
+    return "\n".join(css for css, _ in _laid(name, layers, settings, problems))
+
+
+def laid_rules(
+    name: str, layers: Layers, settings: Mapping[str, str], problems: list[Problem]
+) -> list[tuple[str, str]]:
+    """The same as pairs of selector and declarations."""
+    return [rule for css, path in _laid(name, layers, settings, problems) for rule in rules(css, path, problems)]
+
+
+def _laid(name: str, layers: Layers, settings: Mapping[str, str], problems: list[Problem]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for files in layers:
+        if name not in files:
+            continue
+        css = filled(name, *files[name], settings, problems)
+        found.insert(0, (_PARENT.sub("", css, count=1).rstrip(), files[name][1]))
+        if name != INLINE and not _PARENT.match(css):
+            break
+    return found
 
 
 def rules(css: str, path: str, problems: list[Problem]) -> list[tuple[str, str]]:

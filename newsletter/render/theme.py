@@ -1,8 +1,8 @@
-"""Themes: a folder of templates, style sheets and one file of settings, laid over the packaged default theme.
+"""Themes: a folder of templates, style sheets and one file of settings, laid over its parent and the default theme.
 
-``theme.yaml`` has two keys: ``title``, and ``settings``, which templates read as ``c.name`` and style
-sheets as ``$name``. A file that a theme lacks comes from the default theme; of ``theme.yaml`` and
-``inline.css``, so does each single value.
+Templates read the colours, fonts and settings of ``theme.yaml`` as ``c.name`` and its widths as ``w.name``,
+style sheets as ``$name`` and ``$name_width``. A file that a theme lacks comes from its parent, which is the
+default theme where it names none; of ``theme.yaml`` and ``inline.css``, so does each single value.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.errors import BadInput, Problem
 from newsletter.files import display
-from newsletter.model import Place
+from newsletter.model import Picture, Place
 from newsletter.personal import PRIVATE
-from newsletter.render import sheets
+from newsletter.render import logo, sheets, themefile
 from newsletter.render.ahead import compiled
-from newsletter.yamlread import Mapped, Scalar, read, suggestion, text_of, unknown_keys
+from newsletter.render.themefile import FILE, WIDTH, ThemeFile
+from newsletter.yamlread import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from newsletter.render.ahead import Compiled
+    from newsletter.render.themefile import Measured
 
-FILE = "theme.yaml"
 DEFAULT = "default"
 LAYOUT = "layout.mjml.j2"
 TEXT = "text/layout.txt.j2"
@@ -36,8 +37,18 @@ BLOCKS = (
 )
 """The block templates: one for each kind of block, one for the footnotes, one for a run of blocks in a column."""
 
-_KEYS = ("title", "settings")
+WIDTHS = ("page", "text", "box", "card", "portrait")
+"""What the program itself needs to know of a theme's widths."""
+
 _Files = dict[str, tuple[str, str]]
+
+
+class Logo(NamedTuple):
+    """A theme's logo for light and for dark pages, and its display width in CSS pixels."""
+
+    light: Picture
+    dark: Picture
+    width: int
 
 
 class Theme(NamedTuple):
@@ -45,127 +56,184 @@ class Theme(NamedTuple):
 
     name: str
     title: str
+    about: str
     folder: str
+    parent: str
+    """The theme that what this one lacks comes from; empty for the default theme itself."""
+    own: tuple[str, ...]
+    """The files that this theme brings itself, by their names in its folder."""
     sources: Mapping[str, tuple[str, str]]
     settings: Mapping[str, str]
+    widths: Mapping[str, int]
+    logo: Logo | None
     styles: Mapping[str, str]
     """Inline CSS by element; ``$start`` and ``$end`` still stand for the reading direction."""
     head: str
     """The style sheet of the mail's head."""
     page: str
     """The style sheet of the web page."""
+    contrast: tuple[Measured, ...]
+    """Every text on its ground, light and dark."""
     compiled: Compiled
     """The code of the default theme's own templates, as far as it is kept."""
 
 
+class _Layer(NamedTuple):
+    """One theme of a row of parents: its folder, its files, and its ``theme.yaml``."""
+
+    folder: Path
+    files: _Files
+    file: ThemeFile
+
+
 def load_theme(name: str, search: Sequence[Path], named: Place | None = None) -> Theme:
-    """Read a theme from the first folder of ``search`` that has it; what it lacks comes from the default theme.
+    """Read a theme from the first folder of ``search`` that has it; what it lacks comes from its parents.
 
     ``named`` is where the author named it. Raises ``BadInput`` when no folder has it, and for every problem in it.
     """
+    problems: list[Problem] = []
+    layers = _layers(name, search, named, problems)
+    own, base = layers[0], layers[-1]
+    files: _Files = {key: file for layer in reversed(layers) for key, file in layer.files.items()}
+    file = themefile.laid_over([layer.file for layer in layers], problems)
+    shown = own.files.get(FILE, ("", ""))
+    if not problems:
+        themefile.check(file, shown[1], problems)
+    _unread(layers, problems)
+    _known_blocks(own.files, problems)
+    _printable(own.files, problems)
+    changed = {key: each for key, each in files.items() if key not in base.files or base.files[key][0] != each[0]}
+    _syntax(changed, problems)
+    _missing(files, file, own.folder, problems)
+    for key in (sheets.MAIL, sheets.PAGE):
+        if key in own.files:
+            sheets.balanced(*own.files[key], problems)
+    shown_logo = _logo(file, [layer.folder for layer in layers], problems)
+    if problems:
+        raise BadInput(problems)
+    settings = {key: f"{each.text}px" if key.endswith(WIDTH) else each.text for key, each in file.values.items()}
+    above = [layer.files for layer in layers]
+    styles = dict(sheets.laid_rules(sheets.INLINE, above, settings, problems))
+    mail = sheets.laid(sheets.MAIL, above, settings, problems)
+    head = sheets.head(mail, sheets.laid_rules(sheets.DARK, above, settings, problems))
+    page = sheets.laid(sheets.PAGE, above, settings, problems)
+    if problems:
+        raise BadInput(problems)
+    return Theme(
+        name=name,
+        title=own.file.title or name,
+        about=own.file.about,
+        folder=display(own.folder),
+        parent=(own.file.parent.text if own.file.parent else DEFAULT) if len(layers) > 1 else "",
+        own=tuple(own.files),
+        sources={key: each for key, each in files.items() if key.endswith(".j2")},
+        settings=settings,
+        widths={key.removesuffix(WIDTH): int(each.text) for key, each in file.values.items() if each.group == "widths"},
+        logo=shown_logo,
+        styles=styles,
+        head=head,
+        page=page,
+        contrast=tuple(themefile.measured(file)),
+        compiled=compiled({key: text for key, (text, _) in base.files.items() if key.endswith(".j2")}),
+    )
+
+
+def themes(search: Sequence[Path]) -> list[tuple[str, Path]]:
+    """The name and folder of every theme, the first of a name only; the default theme comes first."""
+    found: dict[str, Path] = {}
+    for root in search:
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            if folder.is_dir() and not folder.name.startswith((".", "_")):
+                found.setdefault(folder.name, folder)
+    return sorted(found.items(), key=lambda each: (each[0] != DEFAULT, each[0]))
+
+
+def _layers(name: str, search: Sequence[Path], named: Place | None, problems: list[Problem]) -> list[_Layer]:
+    """The theme, its parent, the parent of that, and at last the packaged default theme."""
     folder = next((each / name for each in search if (each / name).is_dir()), None)
     if folder is None:
-        known = sorted({each.name for root in search if root.is_dir() for each in root.iterdir() if each.is_dir()})
+        known = [each for each, _ in themes(search)]
         hint = suggestion(name, known) if known else "There are no themes here."
         raise BadInput([Problem(named, f"there is no theme “{name}”", hint)])
     base = next((each / DEFAULT for each in reversed(search) if (each / DEFAULT).is_dir()), folder)
-    problems: list[Problem] = []
-    own = _files(folder, problems)
-    fallback = own if base.samefile(folder) else _files(base, problems)
-    files = {**fallback, **own}
-    title, settings = _settings(own, fallback, problems)
-    _known_blocks(own, problems)
-    _printable(own, problems)
-    _syntax({key: file for key, file in own.items() if key not in fallback or fallback[key][0] != file[0]}, problems)
-    _missing(files, folder, problems)
-    for key in (sheets.MAIL, sheets.PAGE):
-        if key in own:
-            sheets.balanced(*own[key], problems)
-    if problems:
-        raise BadInput(problems)
-    filled = {
-        key: (sheets.filled(key, text, path, settings, problems), path)
-        for key, (text, path) in files.items()
-        if key in sheets.ALL
-    }
-    styles = dict(sheets.rules(*filled[sheets.INLINE], problems))
-    if sheets.INLINE in own and own is not fallback:
-        below = sheets.filled(sheets.INLINE, *fallback[sheets.INLINE], settings, problems)
-        styles = {**dict(sheets.rules(below, fallback[sheets.INLINE][1], problems)), **styles}
-    head = sheets.head(filled[sheets.MAIL][0], sheets.rules(*filled[sheets.DARK], problems))
-    if problems:
-        raise BadInput(problems)
-    sources = {key: file for key, file in files.items() if key.endswith(".j2")}
-    page = filled[sheets.PAGE][0].strip()
-    ahead = compiled({key: text for key, (text, _) in fallback.items() if key.endswith(".j2")})
-    return Theme(name, title or name, display(folder), sources, settings, styles, head, page, ahead)
+    layers: list[_Layer] = []
+    while folder:
+        files = _files(folder, problems)
+        before = layers[-1] if layers else None
+        if before and FILE in files and before.files.get(FILE, ("",))[0] == files[FILE][0]:
+            file = before.file  # the workspace's copy of the default theme: read once
+        else:
+            file = themefile.read_file(*files[FILE], problems) if FILE in files else ThemeFile()
+        layers.append(_Layer(folder, files, file))
+        folder = None if folder.samefile(base) else _parent(file, base, layers, search, problems)
+    return layers
+
+
+def _parent(
+    file: ThemeFile, base: Path, layers: Sequence[_Layer], search: Sequence[Path], problems: list[Problem]
+) -> Path | None:
+    if file.parent is None or file.parent.text == DEFAULT:
+        return base
+    name = file.parent.text
+    folders = [each / name for each in search if (each / name).is_dir()]
+    fresh = (each for each in folders if not any(each.samefile(layer.folder) for layer in layers))
+    if found := next(fresh, None):
+        return found
+    message = f"the parent “{name}” is this theme itself" if folders else f"there is no theme “{name}”"
+    known = [each for each, folder in themes(search) if folder != layers[0].folder]
+    problems.append(Problem(file.parent.place, message, suggestion(name, known)))
+    return base
 
 
 def _files(folder: Path, problems: list[Problem]) -> _Files:
     found: _Files = {}
+    shown, prefix = display(folder), len(f"{folder.as_posix()}/")
     for path in sorted((*folder.rglob("*.j2"), *(folder / name for name in (FILE, *sheets.ALL)))):
         if not path.is_file():
             continue
+        key = path.as_posix()[prefix:]
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            problems.append(Problem(Place(display(path)), "this is a link out of the theme's folder", "Copy the file."))
+            problems.append(
+                Problem(Place(f"{shown}/{key}"), "this is a link out of the theme's folder", "Copy the file.")
+            )
             continue
         try:
             text = path.read_text("utf-8-sig")
         except UnicodeDecodeError as error:
             message = f"this is not UTF-8 (byte 0x{error.object[error.start]:02X})"
-            place = Place(display(path), error.object.count(b"\n", 0, error.start) + 1)
+            place = Place(f"{shown}/{key}", error.object.count(b"\n", 0, error.start) + 1)
             problems.append(Problem(place, message, "Save the file as UTF-8."))
         except OSError as error:
             message = f"this file cannot be read: {error.strerror or error}"
-            problems.append(Problem(Place(display(path)), message, "Mend its permissions."))
+            problems.append(Problem(Place(f"{shown}/{key}"), message, "Mend its permissions."))
         else:
-            found[path.relative_to(folder).as_posix()] = (text, display(path))
+            found[key] = (text, f"{shown}/{key}")
     return found
 
 
 # -- theme.yaml -----------------------------------------------------------------------
 
 
-def _settings(own: _Files, fallback: _Files, problems: list[Problem]) -> tuple[str, dict[str, str]]:
-    """The title, and the settings over those of the default theme."""
-    title, settings = _read(own.get(FILE), problems)
-    if own is fallback or own.get(FILE, ("",))[0] == fallback.get(FILE, ("",))[0]:
-        return title, settings
-    _, base = _read(fallback.get(FILE), problems)
-    text, path = own.get(FILE, ("", ""))
-    for name in settings:
-        if name not in base and not any(name in source for key, (source, _) in own.items() if key != FILE):
-            place = Place(
-                path, next((n for n, line in enumerate(text.split("\n"), 1) if line.strip().startswith(f"{name}:")), 1)
-            )
-            problems.append(Problem(place, f"nothing reads the setting “{name}”", suggestion(name, base)))
-    return title, {**base, **settings}
+def _unread(layers: Sequence[_Layer], problems: list[Problem]) -> None:
+    """A value of the theme's own that no parent has and none of its files reads: most likely misspelt."""
+    own = layers[0]
+    known = {name for layer in layers[1:] for name in layer.file.values}
+    if not known:
+        return
+    for name, value in own.file.values.items():
+        reads = f"w.{name.removesuffix(WIDTH)}" if value.group == "widths" else name
+        sources = [source for key, (source, _) in own.files.items() if key != FILE]
+        if name not in known and not any(reads in source or name in source for source in sources):
+            shown = name.removesuffix(WIDTH) if value.group == "widths" else name
+            place = value.place._replace(col=1)
+            problems.append(Problem(place, f"nothing reads the setting “{shown}”", suggestion(name, sorted(known))))
 
 
-def _read(file: tuple[str, str] | None, problems: list[Problem]) -> tuple[str, dict[str, str]]:
-    node = read(*file, problems) if file else None
-    if node is None:
-        return "", {}
-    if not isinstance(node, Mapped):
-        problems.append(Problem(node.place, "the file must be a list of “key: value” lines"))
-        return "", {}
-    unknown_keys(node, _KEYS, problems)
-    title = node.get("title")
-    return text_of(title, "title", problems) if title else "", _mapping(node, problems)
-
-
-def _mapping(node: Mapped, problems: list[Problem]) -> dict[str, str]:
-    value = node.get("settings")
-    if value is None:
-        return {}
-    if not isinstance(value, Mapped):
-        problems.append(Problem(value.place, "“settings” takes “name: value” lines below it"))
-        return {}
-    for entry in value.entries:
-        if isinstance(entry.value, Scalar) and entry.value.kind == "null":
-            hint = 'A colour must be quoted, because # begins a comment: "#16191D".'
-            problems.append(Problem(entry.key.place, f"the setting “{entry.key.text}” is empty", hint))
-    return {entry.key.text: text_of(entry.value, entry.key.text, problems) for entry in value.entries}
+def _logo(file: ThemeFile, folders: Sequence[Path], problems: list[Problem]) -> Logo | None:
+    if len(file.logo) < 3 or problems:
+        return None
+    light, dark = (logo.read(file.logo[kind], folders, problems) for kind in ("light", "dark"))
+    return Logo(light, dark, int(file.logo["width"].text)) if light and dark else None
 
 
 # -- the other files ------------------------------------------------------------------
@@ -198,10 +266,15 @@ def _syntax(files: _Files, problems: list[Problem]) -> None:
     problems.extend(found for name in names if (found := templates.check(name)))
 
 
-def _missing(files: _Files, folder: Path, problems: list[Problem]) -> None:
+def _missing(files: _Files, file: ThemeFile, folder: Path, problems: list[Problem]) -> None:
     needed = (LAYOUT, TEXT, PAGE, INDEX, *sheets.ALL, *(f"blocks/{name}.mjml.j2" for name in BLOCKS))
     problems.extend(
         Problem(Place(display(folder)), f"the theme lacks {name}", "Take it from the default theme.")
         for name in needed
         if name not in files
+    )
+    problems.extend(
+        Problem(Place(display(folder)), f"the theme lacks the width “{name}”", "Take it from the default theme.")
+        for name in WIDTHS
+        if name + WIDTH not in file.values
     )

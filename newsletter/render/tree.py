@@ -22,6 +22,7 @@ from newsletter.model import (
     Sponsor,
     Styled,
     Table,
+    When,
 )
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ def walk(blocks: Blocks, where: Where) -> Iterator[Block]:
     """Every visible block in reading order, parents first."""
     for block in visible(blocks, where):
         yield block
-        for group in _groups(block):
+        for group in groups(block):
             yield from walk(group, where)
 
 
-def _groups(block: Block) -> tuple[Blocks, ...]:
+def groups(block: Block) -> tuple[Blocks, ...]:
+    """The blocks that stand in a block, by the part of it."""
     match block:
         case Quote() | PullQuote() | Note() | Sponsor() | SignOff():
             return (block.children,)
@@ -63,6 +65,8 @@ def _groups(block: Block) -> tuple[Blocks, ...]:
             return block.columns
         case Cards():
             return tuple(card.children for card in block.cards)
+        case When():
+            return (block.children, block.otherwise)
         case _:
             return ()
 

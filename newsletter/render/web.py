@@ -25,6 +25,7 @@ from newsletter.model import (
 )
 from newsletter.render import mailflow
 from newsletter.render.flow import SHARED, Flow, table
+from newsletter.render.highlight import highlighted
 from newsletter.render.inline import escape, html
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _cards(block: Cards, flow: Flow, _gap: str) -> str:
 def _card(card: Card, flow: Flow) -> str:
     pen = flow.pen
     picture = (
-        pen.link(card.href, pen.picture(card.picture, card.alt, mailflow.CARD_WIDTH, "img")) if card.picture else ""
+        pen.link(card.href, pen.picture(card.picture, card.alt, pen.widths["card"], "img")) if card.picture else ""
     )
     kicker = f'<p class="kicker">{escape(card.kicker)}</p>' if card.kicker else ""
     title = f"<h3>{pen.link(card.href, escape(card.title))}</h3>" if card.title else ""
@@ -89,8 +90,8 @@ def _table(block: Table, flow: Flow, _gap: str) -> str:
     return f'<div class="scroll" tabindex="0">{table(block, flow)}</div>'
 
 
-def _code(block: CodeBlock, _flow: Flow, _gap: str) -> str:
-    return f'<pre dir="ltr"><code>{escape(block.text)}</code></pre>'
+def _code(block: CodeBlock, flow: Flow, _gap: str) -> str:
+    return f'<pre dir="ltr"><code>{highlighted(block.text, block.language, flow.pen)}</code></pre>'
 
 
 def _contents(block: Contents, flow: Flow, _gap: str) -> str:
@@ -114,7 +115,7 @@ def _social(block: Social, flow: Flow, gap: str) -> str:
 
 
 def _sign_off(block: SignOff, flow: Flow, _gap: str) -> str:
-    picture = flow.pen.picture(block.picture, block.alt, 56, "img") if block.picture else ""
+    picture = flow.pen.picture(block.picture, block.alt, flow.pen.widths["portrait"], "img") if block.picture else ""
     return f'<div class="signoff">{picture}<div>{flow.blocks(block.children)}</div></div>'
 
 

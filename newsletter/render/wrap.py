@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,10 @@ _CLOSING = frozenset("、。〉》」』】〕〗！），．：；？｝")
 """Characters that may not begin a line."""
 
 
+_BREAKS = re.compile("[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\uff60\U00020000-\U0003fffd]")
+"""Characters beside which a line may end."""
+
+
 class Ruler:
     """Measures and wraps text that holds marks."""
 
@@ -29,7 +35,7 @@ class Ruler:
         """Columns that ``text`` takes on a screen with letters of one width."""
         if text.isascii():
             return len(text)
-        return sum(_columns(char) for char in marks.shown(text, self.fields))
+        return sum(map(_columns, marks.shown(text, self.fields)))
 
     def wrap(self, text: str, first: str = "", rest: str | None = None) -> list[str]:
         """Lines no wider than the page, prefixes included; only a single word may be wider. ``\\n`` breaks for sure."""
@@ -45,7 +51,7 @@ class Ruler:
     def _fill(self, text: str, first: str, rest: str) -> Iterator[str]:
         line, used, empty = first, self.width(first), True
         for piece, gap in _pieces(text):
-            size = self.width(piece)
+            size = len(piece) if piece.isascii() else self.width(piece)
             if not empty and used + len(gap) + size > self.columns:
                 yield line
                 line, used, empty = rest, self.width(rest), True
@@ -58,7 +64,7 @@ class Ruler:
 def _pieces(text: str) -> Iterator[tuple[str, str]]:
     """Pieces between which a line may end, each with the space before it."""
     for word in text.replace("\t", " ").replace("\r", " ").split(" "):
-        if word.isascii() or not any(map(_breaks, word)):
+        if word.isascii() or not _BREAKS.search(word):
             if word:
                 yield word, " "
             continue
@@ -72,22 +78,14 @@ def _around_wide(word: str) -> Iterator[str]:
     """A word cut before and after each ideograph or kana, where East Asian text may be broken."""
     piece = ""
     for char in word:
-        if piece and char not in _CLOSING and (_breaks(char) or _breaks(piece[-1])):
+        if piece and char not in _CLOSING and _BREAKS.search(piece[-1] + char):
             yield piece
             piece = ""
         piece += char
     yield piece
 
 
-def _breaks(char: str) -> bool:
-    return (
-        "\u2e80" <= char <= "\ua4cf"
-        or "\uf900" <= char <= "\ufaff"
-        or "\ufe30" <= char <= "\uff60"
-        or "\U00020000" <= char <= "\U0003fffd"
-    )
-
-
+@functools.lru_cache(maxsize=4096)
 def _columns(char: str) -> int:
     if unicodedata.category(char) in {"Mn", "Me", "Cf"}:
         return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.errors import BadInput, Blocked, TryLater
 from newsletter.files import display, make_folder, sync_folder, writing
-from newsletter.store.database import translated
+from newsletter.store.database import BUSY_SECONDS, translated
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +23,6 @@ FOLDER = "backups"
 _PAGES = 2_000
 """Pages between two looks at the progress: about 8 MB."""
 
-_BUSY_SECONDS = 15.0
 _AUTOMATIC = re.compile(r".+-\d{8}T\d{6}Z(?:-(\d+))?\.db")
 
 
@@ -190,7 +189,7 @@ def _connected(path: Path, how: str) -> Iterator[sqlite3.Connection]:
     """A connection of the driver's own, which sets nothing up and makes no file."""
     with translated(path):
         made = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{how}", uri=True, timeout=_BUSY_SECONDS, isolation_level=None
+            f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
         )
     try:
         yield made

@@ -65,6 +65,10 @@ class Session:
         """Keep this connection from going back to the others."""
         self._connection.detach()
 
+    def allow(self, cache: int) -> None:
+        """Let this connection hold that many KiB of pages."""
+        self._connection.exec_driver_sql(f"PRAGMA cache_size=-{cache}")
+
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         with translated(self._path):
@@ -88,6 +92,7 @@ class Database:
         self._schema = schema
         self.path = path
         self._turn = threading.Lock()
+        self._kept = threading.local()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -109,7 +114,25 @@ class Database:
             yield session
 
     @contextlib.contextmanager
+    def kept(self, *, cache: int) -> Iterator[None]:
+        """Give all transactions of this thread one connection for the block; what one leaves in temporary tables stays.
+
+        It may hold ``cache`` KiB of pages, and is closed at the end.
+        """
+        with self.session() as session:
+            session.allow(cache)
+            self._kept.session = session
+            try:
+                yield
+            finally:
+                self._kept.session = None
+
+    @contextlib.contextmanager
     def _pooled(self) -> Iterator[Session]:
+        kept = getattr(self._kept, "session", None)
+        if kept is not None:
+            yield kept
+            return
         with translated(self.path), self._engine.connect() as connection:
             yield Session(connection, self.path, self._turn, self._schema)
 

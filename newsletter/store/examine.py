@@ -81,12 +81,14 @@ def _broken(error: BaseException | None) -> bool:
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def version(connection: Connection) -> str | None:
-    """The schema's version; ``None`` where there is none. It need not be known to this program."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if found is None else str(found)
+def version(connection: Connection, path: Path) -> str:
+    """The schema's version; raises ``BadInput`` unless this program knows it."""
+    found = migrate.version_of(connection)
+    if found is None:
+        raise BadInput(f"{display(path)}: this is no database of newsletter's", hint="Name another file.")
+    if found not in migrate.REVISIONS:
+        raise migrate.newer(path, found)
+    return found
 
 
 def instance(connection: Connection) -> str:
@@ -109,13 +111,3 @@ def references(connection: Connection) -> Iterator[Flaw]:
             "Rows were lost, or another program wrote here.",
             "Put a backup back that `newsletter db check FILE` finds sound: newsletter db restore FILE",
         )
-
-
-def refuse_unknown(path: Path, found: str | None) -> None:
-    """Raise ``BadInput`` for a schema that this program does not know."""
-    if found in migrate.REVISIONS:
-        return
-    if found is None:
-        raise BadInput(f"{display(path)}: this is no database of newsletter's", hint="Name another file.")
-    message = f"{display(path)}: this database was made by a newer version of newsletter (schema {found})"
-    raise BadInput(message, hint=f"Update the program: this one knows schemas up to {migrate.HEAD}.")

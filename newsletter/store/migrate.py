@@ -46,15 +46,16 @@ def bring_up_to_date(
     it. Raises ``BadInput``, with nothing touched, when a newer version or another program made the file.
     """
     with engine.connect() as connection:
-        if _known(connection) == HEAD:
+        path = Path(engine.url.database or "")
+        if known(connection, path) == HEAD:
             return None
         connection.rollback()
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
-            version = _known(connection)
+            version = known(connection, path)
             if version not in {HEAD, None}:
                 before()
-            made = None if version == HEAD else _migrate(connection, version, now())
+            made = None if version == HEAD else _migrate(connection, path, version, now())
             connection.exec_driver_sql("COMMIT")
         except BaseException:
             connection.rollback()
@@ -62,9 +63,9 @@ def bring_up_to_date(
     return made
 
 
-def _migrate(connection: Connection, version: str | None, moment: dt.datetime) -> Upgrade:
+def _migrate(connection: Connection, path: Path, version: str | None, moment: dt.datetime) -> Upgrade:
     """Copy what is there, then migrate inside the open transaction."""
-    kept = None if version is None else _back_up(connection, version, moment)
+    kept = None if version is None else _back_up(path, version, moment)
     try:
         _upgrade(connection)
     except BaseException:
@@ -90,30 +91,33 @@ def check_still(connection: Connection, version: str) -> None:
 
 def check_known(engine: Engine) -> str:
     """The schema's version; raises ``BadInput`` unless this program knows it."""
+    path = Path(engine.url.database or "")
     with engine.connect() as connection:
-        version = _known(connection)
+        version = known(connection, path)
     if version is None:
-        path = display(Path(engine.url.database or ""))
-        raise BadInput(f"{path}: this database is empty", hint="Remove it.")
+        raise BadInput(f"{display(path)}: this database is empty", hint="Remove it.")
     return version
 
 
-def _known(connection: Connection) -> str | None:
-    """The schema's version, ``None`` for an empty file."""
-    version = _version(connection)
-    if version in REVISIONS:
-        return version
-    path = display(Path(connection.engine.url.database or ""))
-    if version is not None:
-        message = f"{path}: this database was made by a newer version of newsletter (schema {version})"
-        raise BadInput(message, hint=f"Update the program: this one knows schemas up to {HEAD}. Nothing was changed.")
-    if inspect(connection).get_table_names():
-        message = f"{path}: this database belongs to another program"
+def known(connection: Connection, path: Path) -> str | None:
+    """The schema's version, ``None`` for an empty file; raises ``BadInput`` unless this program knows it."""
+    version = version_of(connection)
+    if version is not None and version not in REVISIONS:
+        raise newer(path, version)
+    if version is None and inspect(connection).get_table_names():
+        message = f"{display(path)}: this database belongs to another program"
         raise BadInput(message, hint="Move it away; newsletter makes its own. Nothing was changed.")
-    return None
+    return version
 
 
-def _version(connection: Connection) -> str | None:
+def newer(path: Path, version: str) -> BadInput:
+    """What there is to say of a schema that this program does not know."""
+    message = f"{display(path)}: this database was made by a newer version of newsletter (schema {version})"
+    return BadInput(message, hint=f"Update the program: this one knows schemas up to {HEAD}. Nothing was changed.")
+
+
+def version_of(connection: Connection) -> str | None:
+    """The schema's version, ``None`` where there is none; this program need not know it."""
     try:
         found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except DBAPIError:
@@ -123,14 +127,13 @@ def _version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def _back_up(connection: Connection, version: str, moment: dt.datetime) -> Path:
+def _back_up(path: Path, version: str, moment: dt.datetime) -> Path:
     """Copy the file as it was before the migration to ``<name>.<version>-<time>.bak`` beside it.
 
     The caller's write lock keeps others out; a second connection reads what is committed.
     """
     from newsletter.store import backup
 
-    path = Path(connection.engine.url.database or "")
     kept = path.with_name(f"{path.name}.{version}-{moment:%Y%m%dT%H%M%SZ}.bak")
     return backup.copy(path, kept, replace=True).path
 

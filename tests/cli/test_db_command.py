@@ -395,6 +395,35 @@ def test_a_file_that_is_no_backup_is_65(ready: Workspace, command: str) -> None:
     assert ready.run("db", command, "issues").code == 2
 
 
+def test_the_database_is_no_backup_of_itself(ready: Workspace) -> None:
+    """Whatever it is called."""
+    (ready.root / "link.db").symlink_to(state(ready) / "newsletter.db")
+    for name in ("link.db", ".newsletter/newsletter.db"):
+        result = ready.run("db", "restore", name, "--yes")
+        assert result.code == 2
+        assert "is the database itself" in result.err
+
+
+def test_a_damaged_backup_is_not_recommended(ready: Workspace) -> None:
+    """Where the database itself is sound there is nothing to put in its place."""
+    ready.write("letter.db", b"This is a letter, and not a database at all. " * 100)
+    result = ready.run("db", "check", "letter.db")
+    assert "of no use as a backup" in result.out
+    assert "restore" not in result.out
+
+
+def test_a_database_of_another_program_is_not_upgraded(ready: Workspace) -> None:
+    """Nor is it promised."""
+    path = state(ready) / "newsletter.db"
+    for each in path.parent.glob("newsletter.db*"):
+        each.unlink()
+    run_sql(path, "CREATE TABLE theirs (a)")
+    for more in ((), ("--check",)):
+        result = ready.run("db", "upgrade", *more)
+        assert result.code == 65
+        assert "belongs to another program" in result.err
+
+
 def test_a_backup_of_a_newer_version_is_left_alone(ready: Workspace) -> None:
     """65, and what to do; the database stays."""
     copy = backed_up(ready)

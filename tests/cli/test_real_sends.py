@@ -268,6 +268,7 @@ def test_one_finding_is_one(workspace: Workspace) -> None:
             reply(404, {"message": "Domain not found"}),
             "Look at MAILGUN_API_KEY, mailgun.domain, mailgun.reg",
         ),
+        ("mailgun", reply(200, "Mailgun Magnificent API"), "Look at mailgun.base_url.\nTo go on: newsletter send"),
         ("resend", reply(403, {"name": "invalid_from_address"}), "Look at RESEND_API_KEY, the domain of `from`"),
         ("mailgun", reply(500, ""), "To ask Mailgun about them once more: newsletter send"),
     ],

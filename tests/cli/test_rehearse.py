@@ -155,8 +155,21 @@ def test_a_person_reads_what_came_of_it(ready: Workspace) -> None:
     out = ready.run("rehearse", "--like", "resend", "--faults", "many", "--seed", "4").out
     for words in ("rehearsed like resend", "duplicates", "lost", "calls", "at the provider's rate", "attempts"):
         assert words in out
-    assert f"{len(checker.INVARIANTS)} of as many rules hold" in out
+    assert f"{len(checker.INVARIANTS)} rules hold" in out
     assert "newsletter rehearse 2026-11-23-hello --like resend --seed 4 --faults many --kills 1" in out
+
+
+def test_a_person_is_shown_the_batches_with_a_story(ready: Workspace) -> None:
+    """A thousand that were accepted at once tell nothing, and would hide the one that was not."""
+    ready.write("newsletter.yaml", f"{CONFIGURATION}send: {{batch: 1}}\n")
+    argv = ("rehearse", "--like", "keys-24h", "--faults", "timeout-after", "--seed", "3", "--kills", "0")
+    batches = ready.run(*argv, "--json").json()["ledger"]
+    story = [row["seq"] + 1 for row in batches if row["attempts"] > 1 or row["state"] != "accepted"][:12]
+    out = ready.run(*argv).out
+    shown = re.findall(r"^ +(\d+) +1  [a-z]", out.partition("batch  people")[2], re.MULTILINE)
+    assert story
+    assert [int(number) for number in shown] == story
+    assert "were accepted at once" in out
 
 
 def test_an_issue_that_was_sent_can_be_rehearsed_again(ready: Workspace) -> None:
@@ -225,6 +238,7 @@ def test_ctrl_c_ends_it_cleanly(ready: Workspace) -> None:
     [
         (("--faults", "thortled"), 2, "Did you mean “throttled”?"),
         (("--faults", ""), 2, "some"),
+        (("--like", "resend", "--faults", "verdict"), 2, "cannot happen at a provider like resend"),
         (("--like", "mailgum"), 2, "mailgun"),
         (("--kills", "-1"), 2, "--kills"),
         (("--seed", "x"), 2, "--seed"),
@@ -239,6 +253,14 @@ def test_bad_input_is_refused_before_anything_is_copied(
     assert result.code == code, result.err
     assert words in result.err
     assert not (ready.root / ".newsletter" / "rehearsals").exists()
+
+
+def test_a_fault_that_cannot_happen_there_is_named_and_the_others_are_played(ready: Workspace) -> None:
+    """Whoever tries one list at several providers has to know what was not tried; the replay says it again."""
+    result = ready.run("rehearse", "--like", "resend", "--faults", "verdict, slow", "--seed", "1", "--kills", "0")
+    assert "verdict: cannot happen at a provider like resend" in result.err
+    assert "--faults 'verdict, slow'" in result.out
+    assert set(re.findall(r"went wrong +[\d,]+ +(\S+)", result.out)) <= {"slow"}
 
 
 def test_nobody_to_send_to_is_said(workspace: Workspace) -> None:

@@ -19,15 +19,16 @@ from newsletter.cli.app import Call
 if TYPE_CHECKING:
     import pytest
 
-KEY = {"MAILGUN_API_KEY": "key-for-tests"}
+KEY = {"MAILGUN_API_KEY": "key-for-tests", "RESEND_API_KEY": "re_for_tests"}
 TAKEN = reply(200, {"id": "<1@mg.example.org>", "message": "Queued. Thank you."})
 TOO_FAST = reply(429, {"message": "slow down"}, retry_after="1")
 TOLD = "mailgun: Mailgun answered 429: slow down; trying again in 1 s"
 
 
-def prepare(workspace: Workspace, url: str) -> None:
-    """An issue and two people behind Mailgun at ``url``."""
-    settings = f"provider: mailgun\nmailgun:\n  base_url: {url}\n  domain: mg.example.org\n"
+def prepare(workspace: Workspace, url: str, provider: str = "mailgun") -> None:
+    """An issue and two people behind a provider at ``url``."""
+    domain = "  domain: mg.example.org\n" if provider == "mailgun" else ""
+    settings = f"provider: {provider}\n{provider}:\n  base_url: {url}\n{domain}"
     workspace.write("newsletter.yaml", f"{CONFIGURATION}public_url: https://letters.nowhere.invalid\n{settings}")
     workspace.issue("Hello.\n")
     workspace.write("people.csv", "email\nada@example.com\nbob@example.com\n")
@@ -72,6 +73,15 @@ def test_a_reason_is_told_once(workspace: Workspace) -> None:
         result = workspace.newsletter("send", "--yes", env=KEY)
     assert len(server.requests) == 3
     assert result.err.splitlines().count(TOLD) == 1
+
+
+def test_an_answer_that_was_lost_is_told_when_the_call_is_made_again(workspace: Workspace) -> None:
+    """Where the provider knows the key, nobody is in doubt, but it takes its time."""
+    with scripted(reply(500, ""), last=reply(200, {"data": [{"id": "a"}, {"id": "b"}]})) as server:
+        prepare(workspace, server.url, "resend")
+        result = workspace.newsletter("send", "--yes", env=KEY)
+    assert len(server.requests) == 2
+    assert re.search(r"^resend: Resend answered 500; trying again in \d s$", result.err, re.MULTILINE)
 
 
 def test_scripts_are_told_nothing(workspace: Workspace) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from delivery.helpers_delivery import fresh, people
 from support import CONFIGURATION, Result
 
 from newsletter.cli import approving, wiring
+from newsletter.cli.commands import serve
 from newsletter.delivery import ledger
 from newsletter.errors import Blocked
 from newsletter.store.clock import stamp, utcnow
@@ -122,7 +124,8 @@ def test_a_plan_is_shown_on_its_own_clock_in_utc_and_as_a_length_of_time(ready: 
     """And nobody is mailed; status, plan and send say when it goes, and how."""
     result = plan(ready, at="2099-12-01 08:00 America/New_York")
     said = "2099-12-01 08:00 EST (America/New_York), 2099-12-01 13:00 UTC, in "
-    assert f"begins      {said}" in result.out
+    begins = r"begins      2099-12-01 08:00 EST \(America/New_York\)\n {14}2099-12-01 13:00 UTC, in \d"
+    assert re.search(begins, result.out), result.out
     assert "send --due" in result.out
     assert arrived(ready) == Counter()
     told = status(ready)
@@ -200,13 +203,60 @@ def test_planned_anew_it_says_what_changes(ready: Workspace) -> None:
     ready.issue("Goodbye.\n")
     result = plan(ready, "--stages", "10%,100%", at="2099-12-02 08:00")
     assert "anew        it would have begun 2099-12-01 08:00 CET" in result.out
-    assert "anew        its stages" in result.out
+    assert "anew        it had no stages" in result.out
     assert "anew        its content: html, text" in result.out
     after = status(ready)
     assert (after["send"], after["scheduled_at"]) == (before["send"], "2099-12-02T07:00:00.000000Z")
     moved(ready, MINUTE)
     assert ready.run("send", "--due").code == 3  # the second stage waits
     assert "Goodbye" in text(ready)
+
+
+def test_another_time_keeps_the_stages(ready: Workspace) -> None:
+    """`--at` alone, and `--at now`, which is how `send` says to begin it at once; other stages are named, and said."""
+    plan(ready, "--stages", "10%,100%", "--wait", "2h")
+    result = plan(ready, at="2099-12-02 08:00")
+    assert "stages      10% (2), then 100% (18); 2 hours between them" in result.out
+    assert "anew        it would have begun" in result.out
+    assert result.out.count("anew") == 1
+    result = plan(ready, "--stages", "50%,100%", "--wait", "0", at="2099-12-02 08:00")
+    assert "stages      50% (10), then 100% (10); one right after the other" in result.out
+    assert "anew        before, stages 10%, then 100%; 2 hours between them" in result.out
+    assert [each["share"] for each in status(ready)["stages"]] == ["50%", "100%"]
+    plan(ready, "--stages", "10%,100%")
+    assert ready.run("send", "--yes", "--no-wait", "--at", " NOW").code == 3
+    assert sum(arrived(ready).values()) == 2
+
+
+def test_every_line_of_what_to_do_is_indented(ready: Workspace) -> None:
+    """An error is one block, however many ways lead on from it."""
+    plan(ready)
+    head, *rest = ready.run("resume").err.splitlines()
+    assert head.startswith("Error: ")
+    assert len(rest) == 3
+    assert all(line.startswith("    ") for line in rest)
+
+
+def test_what_cannot_be_held_says_what_can_be_done(ready: Workspace) -> None:
+    """Of a planned send, and of one that was called off; `resolve` sends nobody elsewhere."""
+    plan(ready)
+    said = ready.run("pause").err
+    assert "is not running: it is planned\n    It is begun by `newsletter send --due`" in said
+    assert f"newsletter cancel {SLUG}" in said
+    assert f"newsletter send {SLUG} --at now" in ready.newsletter("resolve").out
+    ready.newsletter("cancel")
+    said = ready.run("cancel").err
+    assert f"cannot be cancelled: it is cancelled\n    To go on: newsletter resume {SLUG}" in said
+
+
+def test_the_life_of_a_plan_is_told_on_its_clock(ready: Workspace) -> None:
+    """With -v; each line fits."""
+    plan(ready)
+    plan(ready, at="2099-12-01 08:00 America/Argentina/Buenos_Aires")
+    told = ready.newsletter("status", "-v").out
+    assert re.search(r"turns +.* ago: new to planned.*: for 2099-12-01 08:00 CET\s+\(Europe/Berlin\)\n", told)
+    assert re.search(r"\n +.* ago: still planned", told)
+    assert max(map(len, told.splitlines())) <= 80
 
 
 def test_a_plan_is_called_off_and_taken_up_again(ready: Workspace) -> None:
@@ -340,13 +390,14 @@ def test_an_error_of_one_send_stops_none_of_the_others(ready: Workspace) -> None
     assert arrived(ready) == Counter()
 
 
-def test_a_restored_ledger_begins_nothing(ready: Workspace) -> None:
-    """The mark beside it is looked at when a plan begins, too."""
+def test_a_restored_ledger_begins_nothing(ready: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mark beside it is looked at when a plan begins, too; whoever only looks on is warned."""
     plan(ready)
     copy = ready.root / "copy.db"
     with contextlib.closing(sqlite3.connect(ready.root / ".newsletter" / "newsletter.db")) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
     ready.newsletter("send", "--yes", "--at", "now")
+    assert "newsletter db adopt" not in ready.newsletter("status").err + ready.newsletter("plan").err
     for path in (ready.root / ".newsletter").glob("newsletter.db*"):
         path.unlink()
     (ready.root / ".newsletter" / "newsletter.db").write_bytes(copy.read_bytes())
@@ -355,6 +406,11 @@ def test_a_restored_ledger_begins_nothing(ready: Workspace) -> None:
     assert result.code == 1
     assert "newsletter db adopt" in result.err
     assert arrived(ready) == Counter(range(1, 21))
+    for word in ("status", "plan"):
+        assert "this ledger is an older copy" in ready.newsletter(word).err
+    database, _ = serve._ready(ready.config())
+    database.close()
+    assert "newsletter db adopt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("round_", range(3))
@@ -404,11 +460,12 @@ def test_a_process_waits_for_its_time(ready: Workspace) -> None:
     assert arrived(ready) == Counter(range(1, 21))
 
 
-def test_ctrl_c_leaves_it_planned_and_says_how_it_goes_on(ready: Workspace) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_it_planned_and_says_how_it_goes_on(ready: Workspace, number: signal.Signals) -> None:
     """130; cron begins it."""
     process = started(ready, "send", "--yes", "--at", FAR)
     waiting(process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"{SLUG} stays planned: it begins 2099-12-01 08:00 CET" in err

@@ -69,6 +69,7 @@ def test_ctrl_c_twice_ends_at_once(workspace: Workspace) -> None:
         assert process.stderr is not None
         while b"Press Ctrl-C again" not in (line := process.stderr.readline()):
             assert line
+        assert len(line) <= 80
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert finish(process)[0] == 130

@@ -150,9 +150,10 @@ def test_watching_for_scripts_prints_an_object_a_line(workspace: Workspace) -> N
         assert finish(process)[0] == 0
 
 
-@pytest.mark.parametrize("ended", [False, True])
-def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, *, ended: bool) -> None:
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
+def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, number: signal.Signals | None) -> None:
     """Until the send ends, or until Ctrl-C, which is nothing to the send; then the whole report, and 0."""
+    ended = number is None
     with slow(workspace, seconds=0.05 if ended else 0.4) as server:
         process = start(workspace)
         until(lambda: len(server.requests) == 1, process)
@@ -162,8 +163,8 @@ def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, *, ended: b
         screen = b""
         while b"Ctrl-C ends this view" not in screen:
             screen += os.read(ours, 65536)
-        if not ended:
-            watching.send_signal(signal.SIGINT)
+        if number is not None:
+            watching.send_signal(number)
         try:
             while part := os.read(ours, 65536):
                 screen += part
@@ -172,6 +173,7 @@ def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, *, ended: b
         os.close(ours)
         assert watching.wait(timeout=60) == 0
         assert b"\x1b[?25h" in screen, "the cursor is not shown again"
+        assert "─" in screen.partition(b"Ctrl-C")[0].decode(), "the bar is not that of the report"
         last = screen.rpartition(b"\x1b[?25h")[2].decode()
         assert ("done: 12 of 12" if ended else "of 12 settled") in last
         assert "Ctrl-C ends this view" not in last

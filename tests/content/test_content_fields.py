@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from newsletter.content.expression import NotAField, parse
 from newsletter.content.fields import Fields
+from newsletter.content.issue import load_issue
 from newsletter.content.source import Source
 from newsletter.model import Code, CodeBlock, Filter, Heading, Link, Paragraph, RawHtml, RawMjml, Styled, Table, Text
 from newsletter.personal import FILTERS, MARK
@@ -122,6 +123,43 @@ def test_a_reserved_link_is_a_whole_address(workspace: Workspace) -> None:
     ]
 
 
+def test_a_field_alone_is_a_whole_address(workspace: Workspace) -> None:
+    """Its value is checked by a filter of ours, which the same field as a text does not have."""
+    issue, inlines = words(workspace, '[a]({{ site }}) {{ site }} [b]({{ b | default("https://example.org/b") }})\n')
+    assert [shown(each.href, issue) for each in inlines if isinstance(each, Link)] == [
+        "⟨{{ site }}⟩",
+        '⟨{{ b | default("https://example.org/b") }}⟩',
+    ]
+    assert [[each.name for each in field.filters] for field in issue.fields] == [["link"], [], ["default", "link"]]
+
+
+def test_a_link_that_is_used_twice_is_checked_once(workspace: Workspace) -> None:
+    """By a reference, the same field comes again."""
+    issue = read(workspace, "[a][r] [b][r]\n\n[r]: {{ site }}\n")
+    assert [field.filters for field in issue.fields] == [(Filter("link"),)]
+
+
+def test_plural_takes_the_words_that_a_language_needs(workspace: Workspace) -> None:
+    """One in Japanese, three in Polish (or four with that of fractions), six in Arabic."""
+    for lang, count in {"ja": 1, "en": 2, "fr": 2, "cs": 3, "pl": 3, "ru": 4, "ar": 6}.items():
+        forms = ", ".join(f'"{number}"' for number in range(count))
+        assert read(workspace, f"{{{{ days | plural({forms}) }}}}\n", lang=lang).fields
+    hints = [problem.hint for problem in faults(workspace, workspace.issue('{{ n | plural("a") }}', lang="pl"))]
+    assert hints == ['Write a word for each: {{ n | plural("…one…", "…few…", "…many…") }}']
+
+
+def test_encoded_data_is_not_encoded_once_more(workspace: Workspace) -> None:
+    """In a link, ``urlencode`` changes nothing; in a text it does."""
+    workspace.write("issues/2026-11-23-hello/d.yaml", "q: a b\n")
+    workspace.issue("{{ data.q | urlencode }} [q](https://example.org/?{{ data.q | urlencode }})\n", data="d.yaml")
+    (block,) = load_issue(workspace.root / "issues/2026-11-23-hello", workspace.config()).blocks
+    assert isinstance(block, Paragraph)
+    text, link = block.children
+    assert text == Text("a%20b ")
+    assert isinstance(link, Link)
+    assert link.href == "https://example.org/?a%20b"
+
+
 def test_fields_in_html_and_mjml_stand_in_text(workspace: Workspace) -> None:
     """Inside a tag they are refused."""
     issue = read(workspace, '<div>{{ a }} \\{{</div>\n\n::: mjml\n<mj-text>{{ b | default("<") }}</mj-text>\n:::\n')
@@ -218,6 +256,23 @@ BAD = {
         '{{ a | date("MMMMMMMMM") }}',
         ["1:1 {{ a | date(\"MMMMMMMMM\") }} cannot be shown: Invalid length for field: 'MMMMMMMMM'"],
     ),
+    "number with an argument": ("{{ a | number(2) }}", ["1:1 the filter “number” takes nothing in brackets"]),
+    "plural without words": ("{{ a | plural }}", ["1:1 the filter “plural” takes 1 to 6 texts"]),
+    "plural of a number": ('{{ a | plural(1, "days") }}', ["1:1 the filter “plural” takes a quoted text"]),
+    "too few words": ('{{ a | plural("day") }}', ["1:1 “plural” takes 2 in the language “en”: one, other"]),
+    "too many words": (
+        '{{ a | plural("a", "b", "c") }}',
+        ["1:1 “plural” takes 2 in the language “en”: one, other"],
+    ),
+    "number of a number": (
+        '{{ a | number | plural("day", "days") }}',
+        ['1:1 {{ a | number | plural("day", "days") }} cannot be shown: a is not a number such as 1234.5'],
+    ),
+    "default that is no number": (
+        '{{ a | default("none") | number }}',
+        ['1:1 {{ a | default("none") | number }} cannot be shown: a is not a number such as 1234.5'],
+    ),
+    "urlencode before another": ('{{ a | urlencode | default("b c") }}', ["1:1 “urlencode” comes last"]),
     "control character": ('{{ a | default("x\\x07") }}', ["1:1 the text of “default” holds a control character"]),
     "surrogate": ('{{ a | default("\\ud800") }}', ["1:1 the text of “default” holds a control character"]),
     "forged mark": ('{{ a | default("\\U000f0000") }}', ["1:1 the text of “default” holds a control character"]),
@@ -226,7 +281,11 @@ BAD = {
     "open, then closed": ("a {{ b {{ c }}", ["1:3 this {{ is never closed on its line"]),
     "in a picture": ("![a]({{ b }}.jpg)", ["1:6 a merge field may not stand in a picture's file name"]),
     "scheme": ("[a]({{ b }}://example.org)", ["1:5 a merge field may not stand in a link's scheme or host"]),
-    "whole link": ("[a]({{ b }})", ["1:5 a merge field may not stand in a link's scheme or host"]),
+    "whole link with a default that is none": (
+        '[a]({{ b | default("soon") }})',
+        ['1:5 {{ b | default("soon") }} cannot be shown: b is no address for a link: http, https, mailto or tel'],
+    ),
+    "whole link and more": ("[a]({{ b }}/c)", ["1:5 a merge field may not stand in a link's scheme or host"]),
     "host": ("[a](https://{{ b }}/c)", ["1:13 a merge field may not stand in a link's scheme or host"]),
     "end of host": (
         "[a](https://example.org{{ b }}/c)",
@@ -304,8 +363,6 @@ def test_data_is_put_in_as_plain_text(workspace: Workspace) -> None:
     workspace.issue(body)
     front = "id: abc-123\ntitle: A\ndata: [figures.yaml, more.json]\nsubject: 'About {{ data.count }}'\n"
     workspace.write("issues/2026-11-23-hello/index.md", f"---\n{front}---\n{body}")
-    from newsletter.content.issue import load_issue
-
     issue = load_issue(workspace.root / "issues/2026-11-23-hello", workspace.config())
     (block,) = issue.blocks
     assert isinstance(block, Paragraph)

@@ -174,7 +174,7 @@ class Mortal(Database):
     """A database whose every write may be the last thing its process does: before the commit, or after."""
 
     def __init__(self, database: Database, points: Points) -> None:
-        super().__init__(database._engine, database.path)
+        super().__init__(database._engine, database.path, database._schema)
         self._points = points
 
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from json.encoder import encode_basestring
+import json
 
 from delivery.helpers_delivery import LINKS, MASTHEAD, edition
 from hypothesis import given
@@ -13,7 +13,6 @@ from newsletter.delivery.personalise import Writer
 from newsletter.model import Context, Field, Filter, Slot
 from newsletter.personal import escaper
 from newsletter.providers import calls
-from newsletter.providers.base import Message
 
 FIELDS = (
     Field("name", (Filter("default", ("there",)),)),
@@ -42,14 +41,15 @@ def test_messages_made_together_are_those_made_one_by_one(rows: list[tuple[str, 
     ]
     alone = [WRITER.messages(FROZEN.variants[0], [member]) for member in members]
     made, failed = WRITER.messages(FROZEN.variants[0], members)
-    assert made == [message for messages, _ in alone for message in messages]
+    assert list(made) == [message for messages, _ in alone for message in messages]
     assert failed == [verdict for _, verdicts in alone for verdict in verdicts]
 
 
 @given(st.lists(st.tuples(SOUND, SOUND), min_size=1, max_size=5), st.sampled_from(CONTEXTS))
 def test_values_written_together_are_those_written_one_by_one(rows: list[tuple[str, str]], context: Context) -> None:
     """Whether a look at all of them finds something to escape or not."""
-    messages = [Message(number, f"p{number}@example.com", values, "", "") for number, values in enumerate(rows)]
+    values = [list(column) for column in zip(*rows, strict=True)]
     slots = [Slot(0, context), Slot(1, "text"), Slot(0, "text")]
-    each = [[encode_basestring(escaper(slot.context)(values[slot.field])) for values in rows] for slot in slots]
-    assert calls.written(slots, messages) == each
+    each = [[escaper(slot.context)(row[slot.field]) for row in rows] for slot in slots]
+    written = [[f'"{text}"' for text in column] for column in calls.written(slots, values)]
+    assert written == [[json.dumps(text, ensure_ascii=False) for text in column] for column in each]

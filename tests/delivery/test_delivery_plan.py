@@ -165,7 +165,7 @@ def test_an_address_that_cannot_stand_is_no_message(to: str) -> None:
     """An erased or broken address cannot be rendered."""
     frozen = freeze.of_edition(edition(), MASTHEAD)
     messages, failed = Writer(frozen, LINKS, 7, "x").messages(frozen.variants[0], [(1, to, {})])
-    assert (messages, [each.person for each in failed]) == ([], [1])
+    assert (list(messages), [each.person for each in failed]) == ([], [1])
 
 
 # -- the frozen content ---------------------------------------------------------------

@@ -10,14 +10,18 @@ import pytest
 from delivery.fakes_delivery import Fake, Truth
 from delivery.helpers_delivery import NOW, Clock, begin, edition, people, work_on
 from sqlalchemy import event as happening
+from sqlalchemy import insert
 
 from newsletter.delivery import claims, control, ledger, owners, pulse, summary, turns
 from newsletter.delivery.desk import LEASE
 from newsletter.delivery.ledger import Intent
 from newsletter.delivery.pulse import Waits
-from newsletter.providers.base import Answer
+from newsletter.delivery.terms import Terms
+from newsletter.providers.base import Answer, Verdict
+from newsletter.store.tables import rate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from newsletter.delivery.claims import Claim
@@ -77,6 +81,10 @@ def seconds(number: float) -> dt.datetime:
         ("api.resend.com did not end the call within 60 s", "answer lost"),
         ("its process is gone", "process died"),
         ("its lease has ended", "process fell silent"),
+        ("127.0.0.1:8025 cannot be reached: Connection refused", "not reached"),
+        ("Resend answered for 2 of 3 messages", "answer not readable"),
+        ("this is Mailgun's address, but not its API for sending: is base_url right?", "not the API"),
+        ("the provider may have forgotten its key", "key too old"),
         ("outbox/x: cannot be written: No space left on device", "disk"),
         ("something that nobody thought of", "other"),
     ],
@@ -113,9 +121,36 @@ def test_an_event_of_another_send_is_not_counted(ledger_db: Database, made: Send
     assert feel(ledger_db, made).troubles == ()
 
 
+def test_a_connection_that_is_refused_is_no_answer(ledger_db: Database, made: Send) -> None:
+    """Whatever the address of whoever did not answer begins with."""
+    why = "127.0.0.1:8025 cannot be reached: Connection refused"
+    answer(ledger_db, call(ledger_db, made, NOW), NOW, ledger.put_back, why, None)
+    assert feel(ledger_db, made).last_answer is None
+
+
+def test_a_few_of_each_outcome_are_named(ledger_db: Database, made: Send) -> None:
+    """Two batches in doubt do not hide the one person who was refused, who comes last."""
+    for at in range(2):
+        answer(ledger_db, call(ledger_db, made, seconds(at)), seconds(at), ledger.doubt, "no answer")
+    refused = Answer(refused=(Verdict(6, "no such mailbox"),))
+    answer(ledger_db, call(ledger_db, made, seconds(2)), seconds(2), ledger.accept, refused)
+    with ledger_db.read() as connection:
+        examples = summary.status(connection, made.id).examples
+    assert [outcome for _, outcome, _ in examples] == [*["in_doubt"] * 4, "refused"]
+
+
 # -- pace and time left ---------------------------------------------------------------
 
 
+@pytest.fixture
+def at_work(ledger_db: Database, made: Send) -> Iterator[str]:
+    """A process at work on the send: its name as an owner."""
+    name = owners.name(made.id, "busy")
+    with owners.alive(ledger_db.path.parent / "locks", name):
+        yield name
+
+
+@pytest.mark.usefixtures("at_work")
 def test_the_present_pace_forgets_what_is_past(ledger_db: Database, made: Send) -> None:
     """Two people a second at first, then one batch in the last minute: from its intent on."""
     for at in range(3):
@@ -127,6 +162,36 @@ def test_the_present_pace_forgets_what_is_past(ledger_db: Database, made: Send) 
     assert now.left == pytest.approx(4 / 0.2)
     silent = feel(ledger_db, made, seconds(2000))
     assert (silent.recent, silent.left) == (0.0, None)
+
+
+def test_nobody_at_work_has_no_pace(ledger_db: Database, made: Send) -> None:
+    """What is left takes for ever, however fast it went when the last process ended."""
+    answer(ledger_db, call(ledger_db, made, NOW), seconds(1), ledger.accept, Answer())
+    now = feel(ledger_db, made, seconds(2))
+    assert (now.recent, now.left) == (None, None)
+
+
+def test_between_two_stages_there_is_no_pace(ledger_db: Database) -> None:
+    """A process waits, and nothing shall move: that is no slowness."""
+    people(ledger_db, 12)
+    fake = Fake(Truth(), now=lambda: NOW)
+    made = begin(ledger_db, fake, batch=1, terms=Terms("", ("10%", "100%"), 1800))
+    with owners.alive(ledger_db.path.parent / "locks", owners.name(made.id, "busy")):
+        for at in range(2):
+            assert feel(ledger_db, made, seconds(2 * at)).recent is not None
+            answer(ledger_db, call(ledger_db, made, seconds(2 * at)), seconds(2 * at + 1), ledger.accept, Answer())
+        assert feel(ledger_db, made, seconds(4)).recent is None
+
+
+@pytest.mark.parametrize(("ahead", "free"), [(1.0, None), (1.4, None), (10.0, 9.0)])
+def test_slots_that_are_booked_are_no_pause(ledger_db: Database, made: Send, ahead: float, free: float | None) -> None:
+    """Two calls a second, and two batches that wait for their slot: only what lies beyond is one."""
+    with ledger_db.write() as connection:
+        for _ in range(2):
+            claims.take(connection, made.id, "somebody", NOW, LEASE)
+        tat = NOW.timestamp() + ahead
+        connection.execute(insert(rate).values(account=made.account, tat=tat, per_second=2.0))
+    assert feel(ledger_db, made).account_free_at == (free and seconds(free))
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,35 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from delivery.checker import violations
 from delivery.fakes_delivery import FAULTS, MODELS, Crash, Fake, Mortal, Points, Truth, scripted
-from delivery.helpers_delivery import LINKS, NOW, Clock, begin, edition, go_on, people, status, unsubscribe, work_on
+from delivery.helpers_delivery import (
+    LINKS,
+    NOW,
+    Clock,
+    begin,
+    edition,
+    go_on,
+    people,
+    row,
+    status,
+    unsubscribe,
+    work_on,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as happening
 from sqlalchemy import func, select, update
 
 from newsletter.delivery import claims, control, cutting, desk, invariants, ledger, work
 from newsletter.delivery.desk import Between
 from newsletter.delivery.terms import Brake, Terms, read, shares
 from newsletter.store import clock as stored
-from newsletter.store.tables import batch, delivery, event, person, person_event, send
+from newsletter.store.database import Database
+from newsletter.store.tables import batch, delivery, event, meta, person, person_event, send
 
 if TYPE_CHECKING:
     from delivery.fakes_delivery import Model
 
     from newsletter.delivery.ledger import Send
-    from newsletter.store.database import Database
     from newsletter.store.prepared import Prepared
 
 WAIT = 1_800
@@ -120,6 +133,49 @@ def test_the_same_people_come_first_whenever_the_send_is_made(ledger_db: Databas
     assert other != drawn
     assert drawn != set(range(1, 21))
     assert min(drawn) < 100 < max(drawn)
+
+
+def test_the_draw_is_made_before_the_ledger_is_held(ledger_db: Database, fake: Fake) -> None:
+    """A million people take longer to draw than others would wait for their turn to write."""
+    people(ledger_db, 40)
+    said: list[str] = []
+    happening.listen(ledger_db._engine, "before_cursor_execute", lambda _c, _u, sql, *_: said.append(sql))
+    begin(ledger_db, fake, terms=THREE)
+    held = said[said.index("BEGIN IMMEDIATE") :]
+    assert [sql for sql in said if sql.startswith("INSERT INTO drawn")]
+    assert not [sql for sql in held if sql.startswith(("INSERT INTO drawn", "INSERT INTO placed"))]
+
+
+def come(database: Database) -> None:
+    """Five more people."""
+    with database.write() as connection:
+        connection.execute(person.insert(), [row(f"new{number}@example.com", {}) for number in range(5)])
+
+
+def test_whoever_comes_or_leaves_after_the_draw_is_counted(
+    ledger_db: Database, new_ledger: Any, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if all had drawn at once: the same people in the same stages."""
+    people(ledger_db, 40)
+    write = Database.write
+
+    def changed(database: Database) -> Any:
+        monkeypatch.setattr(Database, "write", write)
+        unsubscribe(ledger_db, 3, 4)
+        come(ledger_db)
+        return write(database)
+
+    monkeypatch.setattr(Database, "write", changed)
+    made = begin(ledger_db, fake, terms=THREE)
+    other = new_ledger("at-once")
+    people(other, 40)
+    unsubscribe(other, 3, 4)
+    come(other)
+    with ledger_db.read() as ours, other.write() as theirs:
+        instance = ours.execute(select(meta.c.value).where(meta.c.key == "instance")).scalar_one()
+        theirs.execute(update(meta).where(meta.c.key == "instance").values(value=instance))
+    assert made.recipients == 43
+    assert of_stage(ledger_db, made) == of_stage(other, begin(other, fake, terms=THREE))
 
 
 def cutting_again(connection: Any, made: Send) -> Send:

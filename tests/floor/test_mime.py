@@ -297,11 +297,11 @@ def test_an_edition_is_written_without_a_reader() -> None:
         places=(),
     )
     values = ("there", "https://letters.example.org/u/example")
-    raw = edition_message(made, Named(), values)
+    raw = edition_message(made, made.variants[0], Named(), values)
     message = parsed(raw)
     assert message["To"] == "undisclosed-recipients:;"
     assert message["Date"] == "Mon, 23 Nov 2026 08:00:00 +0000"
     assert message["Subject"] == "Hi there"
     leave = "<https://letters.example.org/u/example>, <mailto:leave@example.org?subject=unsubscribe>"
     assert message["List-Unsubscribe"].strip() == leave
-    assert raw == edition_message(made, Named(), values)
+    assert raw == edition_message(made, made.variants[0], Named(), values)

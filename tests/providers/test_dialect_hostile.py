@@ -255,6 +255,7 @@ def test_a_real_send_through_a_hostile_server_tells_the_truth(workspace: Workspa
         (("--listen", "--seed", "1"), "--hostile"),
         (("--listen", "--hang", "1"), "--hostile"),
         (("--listen", "--hostile", "slwo"), "Did you mean “slow”?"),
+        (("--listen", "--hostile", "unreachable,all-but-one"), "cannot happen over HTTP"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(workspace: Workspace, argv: tuple[str, ...], words: str) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import errno
+import gc
 import json
 import multiprocessing
 import os
@@ -173,6 +174,21 @@ def test_what_arrives_and_what_is_heard_are_as_the_table_says(mishap: Mishap) ->
         assert getattr(heard, "final", False) == mishap.final
     assert kit.at == NOW + dt.timedelta(seconds=mishap.seconds)
     assert [call.mishap for call in kit.truth.calls()] == [mishap.name]
+
+
+@pytest.mark.parametrize("name", ["unreachable", "error-after", "verdict"])
+def test_a_call_that_failed_leaves_nothing_for_the_garbage_collector(name: str) -> None:
+    """It comes by rarely, and a thousand people with their links would wait for it after every failure."""
+    kit = HostileKit("no-keys", Everybody(name, 1) if NAMED[name].of_person else Script([name]))
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ProviderError):
+            kit.submit(1, 2, 3)
+        assert kit.truth.calls()[0].mishap == name
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("mishap", [each for each in OF_CALLS if each.arrives == "everything"], ids=lambda m: m.name)

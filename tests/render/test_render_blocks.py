@@ -79,7 +79,7 @@ SAMPLES: dict[type, tuple[Block, str]] = {
     Columns: (Columns(((para("left"),), (para("right"),)), at()), "right"),
     Cards: (Cards((Card("carded", "kick", "https://e.org", picture(), "alt", (para("x"),), at()),), at()), "carded"),
     Table: (Table((words("A"), words("B")), ((words("celled"), words("2")),), ("", "right"), at()), "celled"),
-    CodeBlock: (CodeBlock("print(1)\n", "python", at()), "print(1)"),
+    CodeBlock: (CodeBlock("print(1)\n", "python", at()), "print"),
     Rule: (Rule(at()), ""),
     Contents: (Contents(at()), "In this issue"),
     Sponsor: (Sponsor("Example", (para("bought"),), at()), "Sponsored by Example"),

@@ -86,7 +86,7 @@ def test_a_theme_may_hold_a_single_file(tmp_path: Path) -> None:
 
 def test_a_theme_may_change_a_single_colour(tmp_path: Path) -> None:
     """Settings and inline styles are laid over those of the packaged theme one by one."""
-    theme = mine(tmp_path, yaml='title: Mine\nsettings:\n  link: "#AA0000"\n', inline="lead { color:$link }\n")
+    theme = mine(tmp_path, yaml='title: Mine\ncolours:\n  link: "#AA0000"\n', inline="lead { color:$link }\n")
     assert theme.title == "Mine"
     assert theme.styles["a"].startswith("color:#AA0000")
     assert theme.styles["lead"] == "color:#AA0000"
@@ -110,7 +110,7 @@ def test_a_copy_of_the_default_theme_stands_before_the_packaged_one(tmp_path: Pa
         ({"yaml": "- a\n"}, "theme.yaml", 1, "key: value", ""),
         ({"yaml": "settings: blue\n"}, "theme.yaml", 1, "settings", ""),
         ({"yaml": "title: [\n"}, "theme.yaml", 2, "not valid YAML", ""),
-        ({"yaml": "settings:\n  link: #AA0000\n"}, "theme.yaml", 2, "“link” is empty", "quoted"),
+        ({"yaml": "colours:\n  link: #AA0000\n"}, "theme.yaml", 2, "“link” is empty", "quoted"),
         ({"yaml": 'settings:\n  linkk: "#A00"\n'}, "theme.yaml", 2, "nothing reads the setting “linkk”", "link"),
         ({"note": "a\n{% if %}\n"}, "note.mjml.j2", 2, "cannot be read", ""),
         ({"note": "a\n\n{{ html }\n"}, "note.mjml.j2", 3, "cannot be read", ""),

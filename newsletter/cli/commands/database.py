@@ -93,12 +93,12 @@ def check(call: Call, file: Path | None) -> int:
     """
     config = call.config()
     path = file or keeping.existing(config)
-    live = path.absolute() == config.database.absolute()
+    live = keeping.same(path, config.database)
     report = keeping.look_over(path, lambda: secret(config.root), (lambda: _aged(config)) if live else str)
     if call.json:
         output.emit(keeping.report_json(report))
     else:
-        keeping.show_report(report)
+        keeping.show_report(report, live=live)
     return report.code
 
 
@@ -133,9 +133,7 @@ def upgrade(call: Call, *, only_check: bool) -> int:
     config = call.config()
     path = keeping.existing(config)
     with examine.looking(path) as connection:
-        before = examine.version(connection)
-    if before is not None:
-        examine.refuse_unknown(path, before)
+        before = migrate.known(connection, path)
     made = None if only_check else upgraded(path, before=partial(wiring.refuse_other_version, config))
     due = before != migrate.HEAD
     copy = made.copy if made else None
@@ -173,7 +171,7 @@ def restore(call: Call, file: Path, *, yes: bool) -> None:
     from newsletter.store.clock import utcnow
 
     config = call.config()
-    if file.absolute() == config.database.absolute():
+    if keeping.same(file, config.database):
         raise WrongUsage(f"{display(file)} is the database itself", hint="Name a backup.")
     keeping.refuse_other(file, config.database)
     keeping.refuse_running(config)

@@ -10,9 +10,10 @@ import click
 
 from newsletter.cli import approving, building, output, sending, wiring
 from newsletter.cli.app import Call, command
-from newsletter.errors import BadInput, Blocked, Problem
+from newsletter.errors import BadInput, Blocked, Problem, WrongUsage
 from newsletter.files import display
 from newsletter.model import Finding, Severity
+from newsletter.personal import CannotRender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,17 +25,45 @@ if TYPE_CHECKING:
 
 
 @command()
-@click.argument("title")
-def new(call: Call, title: str) -> None:
+@click.argument("title", required=False, default="")
+@click.option("--from", "source", metavar="FILE", help="Make it of this text, Markdown, HTML or feed; - reads it.")
+@click.option("--as", "kind", type=click.Choice(["text", "markdown", "html", "feed"]), help="What FILE is.")
+@click.option("--encoding", metavar="NAME", default="", help="How FILE is encoded, where it is not UTF-8.")
+@click.option("--pick", metavar="1,3-5", default="", help="Of a feed: these entries, or all.")
+@click.option("--since", metavar="DATE", default="", help="Of a feed: the entries from this day on.")
+@click.option("--limit", metavar="N", type=click.IntRange(1), help="Of a feed: at most so many.")
+def new(call: Call, title: str, **wanted: Any) -> None:
     """Draft an issue: a dated folder with an index.md that explains itself.
 
+    With --from it is made of a text you have. Title, dek, byline, dateline, notes, section heads, pictures with
+    their captions, links and credits are recognised; every word is kept, and what was uncertain is left as a
+    comment in its place.
+
     \b
-    Example:
+    Examples:
       newsletter new "The tide tables"
+      newsletter new --from article.txt
+      newsletter new "My own title" --from page.html
+      newsletter new --from feed.xml --since 2026-11-01 --limit 5
+      pandoc article.docx -t html | newsletter new --from -
     """
     from newsletter.content.draft import draft
 
     config = call.config()
+    if wanted["source"]:
+        from newsletter.cli import drafting
+
+        made, kind = drafting.import_draft(config, drafting.Wanted(title=title, **wanted))
+        if call.json:
+            output.emit(drafting.as_data(made, kind))
+        else:
+            drafting.tell(made, kind)
+        return
+    if given := [name for name, value in wanted.items() if value]:
+        name = "as" if given[0] == "kind" else given[0]
+        raise WrongUsage(f"--{name} goes with --from", hint="For example: newsletter new --from article.txt")
+    if not title:
+        raise WrongUsage("an issue needs a title", hint='For example: newsletter new "The tide tables"')
     path = draft(config, title, today=dt.datetime.now(config.timezone).date(), token=os.urandom(6).hex())
     if call.json:
         output.emit({"path": str(path), "slug": path.parent.name})
@@ -51,7 +80,8 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
     """Write the mail, its text and its web page to build/<slug>/.
 
     ISSUE is a folder or its slug; the newest issue without it. The same workspace gives the same bytes;
-    what is up to date is left as it is.
+    what is up to date is left as it is. Where `::: when` makes several mails of an issue, email.html is the one
+    of somebody of whom nothing is known, and variants/ holds each of them.
 
     \b
     Examples:
@@ -66,7 +96,7 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
         _tell(call, target, sizes, "kept")
         return
     made = wiring.edition(config, folder)
-    built = building.files_of(made, config, wiring.reader_values(config, reader) if reader else None)
+    built, variant = _files(config, made, reader)
     target = config.root / "build" / made.slug
     if verify:
         _verify(call, target, built)
@@ -74,16 +104,34 @@ def build(call: Call, issue: str | None, reader: str | None, *, verify: bool) ->
     building.write(target, built)
     if stamp:
         stamp.keep(built)
-    _tell(call, target, {name: len(data) for name, data in built.items()}, "made")
+    _tell(call, target, {name: len(data) for name, data in built.items()}, "made", variant)
 
 
-def _tell(call: Call, target: Path, sizes: dict[str, int], verb: str) -> None:
+def _files(config: Config, made: Edition, reader: str | None) -> tuple[dict[str, bytes], str]:
+    """The files of a build, and the variant of the reader; ``BadInput`` where a value of theirs does not fit."""
+    if reader is None:
+        return building.files_of(made, config), ""
+    values = wiring.reader_values(config, reader)
+    try:
+        return building.files_of(made, config, values), building.variant_of(made, values).key
+    except CannotRender as error:
+        hint = "A send would leave this reader out for the same reason."
+        raise BadInput(f"the copy of {reader} cannot be made: {error}", hint=hint) from error
+
+
+def _tell(call: Call, target: Path, sizes: dict[str, int], verb: str, variant: str = "") -> None:
+    keys = building.keys_of(sizes)
     if call.json:
-        output.emit({"folder": str(target), "files": sizes})
+        output.emit({"folder": str(target), "files": sizes, "variants": [variant] if variant else keys})
         return
-    shown = display(target)
+    shown, done = display(target), output.style(verb, fg="green")
     for name, size in sizes.items():
-        output.say(f"{output.style(verb, fg='green')}  {shown}/{name}  {output.style(f'{size:,} bytes', dim=True)}")
+        if not name.startswith(f"{building.VARIANTS}/"):
+            output.say(f"{done}  {shown}/{name}  {output.style(f'{size:,} bytes', dim=True)}")
+    if keys:
+        output.say(f"{done}  {shown}/{building.VARIANTS}/  {len(keys)} variants of the mail: {', '.join(keys)}")
+    if variant:
+        output.say(f"This reader gets the variant {variant}.")
     if verb == "kept":
         output.say("Nothing has changed: the build is up to date.")
     output.hint(f"\nNext: open {shown}/email.html in a browser, then run: newsletter check {target.name}")

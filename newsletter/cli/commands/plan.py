@@ -28,6 +28,8 @@ def plan(call: Call, issue: str | None) -> None:
     edition = wiring.edition(config, folder, keep=False)
     approval = approving.standing(config, folder, edition, whenever=True)
     with sending.opened(config) as database:
+        if database is not None:
+            sending.tell_if_restored(database)
         made = sending.plan(config, database, provider, edition)
         errors = sum(f.severity is Severity.ERROR for f in wiring.findings(config, edition, database))
         before = sending.find_edition(config, database, edition)

@@ -44,7 +44,7 @@ def rehearse(
     from newsletter.delivery import summary
 
     config = call.config()
-    cast = rehearsing.cast(like or config.provider, faults, seed, kills)
+    cast = rehearsing.cast(config, like or config.provider, faults, seed, kills)
     folder = wiring.issue_folder(config, issue)
     edition = wiring.edition(config, folder, keep=False)
     if not config.database.exists():

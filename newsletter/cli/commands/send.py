@@ -58,7 +58,8 @@ def send(call: Call, issue: str | None, **asked: Any) -> int:
     moment: the same command goes on where it was. A finished issue is not sent again.
 
     With --at the content is frozen now, and goes to whoever is active at that time; again with another
-    time, it is planned anew. This process waits for it, or, with --no-wait, `newsletter send --due` begins it.
+    time, it is planned anew, and keeps its stages unless others are named. This process waits for it, or,
+    with --no-wait, `newsletter send --due` begins it.
 
     With --stages a few people get it first. Between two stages the send stops by itself when too many
     were refused, bounced or complained; `newsletter resume` goes on.
@@ -89,6 +90,8 @@ def send(call: Call, issue: str | None, **asked: Any) -> int:
         errand = sending.Errand(call, config, database, recorded, edition)
         made = sending.find_edition(config, database, edition)
         unbegun = made is not None and schedule.unbegun(made)
+        if made is not None and unbegun:
+            terms = staging.kept(config, terms, made.terms)
         new = made is None or (how.again and not unbegun and made.state in {"done", "cancelled"})
         if new or (unbegun and how.at):
             approving.before_send(
@@ -107,7 +110,9 @@ def _checked(config: Config, how: _Asked) -> Moment | None:
     """The planned time, if one is named but ``now``; ``WrongUsage`` for options that do not go together."""
     if how.again and not config.trial:
         raise WrongUsage("--again repeats a trial on this machine; a real send happens once")
-    return None if how.at in {None, moments.NOW} else scheduling.typed(str(how.at), config, ask=not how.yes)
+    if how.at is None or how.at.strip().lower() == moments.NOW:
+        return None
+    return scheduling.typed(how.at, config, ask=not how.yes)
 
 
 def _due(call: Call, issue: str | None, how: _Asked) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output, wiring
+from newsletter.cli import output, sending, wiring
 from newsletter.cli.app import Call, command
 from newsletter.errors import BadConfig
 
@@ -70,6 +70,7 @@ def _ready(config: Config) -> tuple[Database, Links]:
         hint = "Run this in the workspace that you send from; `newsletter subscribers import` makes its database."
         raise BadConfig(message, hint=hint)
     try:
+        sending.tell_if_restored(database)
         return database, wiring.links(config, database.instance())
     except BaseException:
         database.close()

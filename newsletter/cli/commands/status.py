@@ -34,6 +34,7 @@ def status(call: Call, issue: str | None, *, watch: bool) -> None:
       newsletter status 2026-11-20-the-tide-tables --json
     """
     with sending.found(call.config(), issue) as (database, made):
+        sending.tell_if_restored(database)
         if watch:
             watching.watch(call, database, made.id)
         else:
@@ -59,8 +60,7 @@ def pause(call: Call, issue: str | None, reason: str) -> None:
         with database.write() as connection:
             held = control.pause(connection, made.id, why, at=utcnow(), by=sending.operator())
         if not held:
-            message = f"{made.slug} is not running: it is {made.state}"
-            raise Blocked(message)
+            raise _not_now(database, made, "is not running")
         _tell(call, database, made)
 
 
@@ -85,8 +85,7 @@ def cancel(call: Call, issue: str | None) -> None:
         with database.write() as connection:
             stopped = control.cancel(connection, made.id, utcnow(), dead, by=sending.operator())
         if not stopped:
-            message = f"{made.slug} cannot be cancelled: it is {made.state}"
-            raise Blocked(message)
+            raise _not_now(database, made, "cannot be cancelled")
         _tell(call, database, made)
 
 
@@ -131,6 +130,11 @@ def resume(call: Call, issue: str | None, record: Path | None, *, frozen: bool, 
         with database.write() as connection:
             control.resume(connection, made.id, utcnow(), by=sending.operator())
         return sending.carry_out(call, config, database, now, provider)
+
+
+def _not_now(database: Database, made: Send, what: str) -> Blocked:
+    status, pulse = watching.look(database, made.id)
+    return Blocked(f"{made.slug} {what}: it is {status.send.state}", hint=standing.next_step(status, pulse))
 
 
 def _tell(call: Call, database: Database, made: Send) -> None:

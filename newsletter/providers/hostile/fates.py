@@ -48,6 +48,11 @@ class Plan:
     mishaps: tuple[Mishap, ...] = MISHAPS
     level: Level = LEVELS["some"]
 
+    @property
+    def named(self) -> bool:
+        """Whether its mishaps were named one by one."""
+        return self.level is CHOSEN
+
     def of_call(self, who: str, attempt: int) -> Mishap | None:
         """The mishap of this attempt, for a share of all."""
         return self._one("call", self.level.calls, f"{who}:{attempt}", of_person=False)

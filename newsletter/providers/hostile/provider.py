@@ -101,16 +101,18 @@ class Hostile:
         except Unwritable as error:
             raise NotSent(error.message, fault=Fault.DISK) from error
         self.world.wait(mishap.seconds if mishap else 0.0)
-        if mishap and mishap.arrives == "nothing":
-            self.world.passing("decided", who)
-            raise mishap.error() or NotSent(mishap.heard)
-        answer = self._decide(payload, key, mishap)
+        lost = mishap is not None and mishap.arrives == "nothing"
+        answer = None if lost else self._decide(payload, key, mishap)
         self.world.passing("decided", who)
-        if mishap and (heard := mishap.error()):
-            raise heard
-        if isinstance(answer, Refused):
-            raise answer
-        return answer
+        heard = (mishap.error() if mishap else None) or answer
+        if isinstance(heard, Answer):
+            return heard
+        try:
+            raise heard or NotSent(mishap.heard if mishap else "")
+        finally:
+            # An error that its own frame knows keeps all that the frames above hold, a thousand people, until the
+            # garbage collector comes by.
+            del heard, answer
 
     def find(self, sought: Sought) -> Answer | None:
         """The acceptance of a batch, where the provider that this one is like can be asked."""
