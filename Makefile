@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 COMPILE := uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q -p 3.11
 NODE := @stoplight/prism-cli@5.16.0 resend-local@0.0.7 mjml@5.4.1
 
-.PHONY: help demo demo-kill test soak check format docs wheel bench node requirements clean
+.PHONY: help demo demo-kill test soak check format docs golden wheel bench node requirements clean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,9 @@ format: .venv/dev.stamp ## Format the code
 
 docs: .venv/dev.stamp ## Write the documentation that comes from the code
 	$(BIN)/python docs/generate.py
+
+golden: .venv/dev.stamp ## Write anew what each block and the specimen look like; look at the difference before you keep it
+	PYTHONPATH=tests $(BIN)/python tests/render/golden.py
 
 wheel: .venv/dev.stamp ## Build the wheel, install it into a clean environment, and use it there
 	.ci/wheel

@@ -53,15 +53,15 @@ def write(path: Path, data: bytes | str, *, mode: int = 0o644, durable: bool = F
                     os.fsync(file.fileno())
             temporary.replace(path)
             if durable:
-                sync_folder(path.parent)
+                sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -58,7 +58,7 @@ def _macs(secret: bytes, texts: Iterable[str]) -> list[bytes]:
 
 def _signatures(secret: bytes, bodies: Sequence[str]) -> list[str]:
     """Each one's first 128 bits in base64; two zero bytes fill them up to 24 letters, of which 22 are theirs."""
-    filled = b"".join([mac[:16] + b"\0\0" for mac in _macs(secret, bodies)])
+    filled = b"\0\0".join([*[mac[:16] for mac in _macs(secret, bodies)], b""])
     letters = base64.urlsafe_b64encode(filled).decode()
     return [letters[at : at + 22] for at in range(0, len(letters), 24)]
 

@@ -34,6 +34,7 @@ _PLAIN = re.compile(f"{_LOCAL.pattern}@{_DOMAIN.pattern}")
 _PLAIN_EACH = re.compile(f"{_PLAIN.pattern}(?:\n{_PLAIN.pattern})*")
 _PLAIN_DOMAIN = re.compile(r"[a-z0-9]{1,63}(?:\.[a-z0-9]{1,63}){1,2}")
 _VISIBLE = re.compile(r"[!-;=?-~]+")
+_VISIBLES = bytes(code for code in range(0x21, 0x7F) if chr(code) not in "<>")
 _UNSOUND = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _HEADER = re.compile(rb"[!-9;-~]+: ?[ -~]*")
@@ -331,7 +332,7 @@ def mailto(where: str) -> str:
 
 def visible_link(url: str) -> None:
     """Raise ``CannotRender`` when an unsubscribe link may not stand in a header; an empty one may."""
-    if url:
+    if not url.isascii() or url.encode().translate(None, _VISIBLES):
         _visible("unsubscribe link", url)
 
 

@@ -76,37 +76,38 @@ def adopt(database: Database, found: Case, word: str) -> int:
     return doubtful
 
 
+_CHOICES = """
+To go on, say one of the two:
+  newsletter db adopt --doubt
+    The people above are in doubt: nobody is mailed twice, and each batch waits
+    for your word.
+  newsletter db adopt --assume unsent
+    You know that nothing left after the copy was made: they are mailed as if
+    nothing had happened, a second time if you err."""
+
+
 def explain(config: Config, found: Case) -> None:
     """What the copy cannot know, and what each choice does."""
-    output.say(f"{found.why[:1].upper()}{found.why[1:]}.\n")
+    output.say(f"{found.why}.\n")
     here, there = found.seen.here.position, found.seen.there
     output.say(f"  this ledger ends     {_when(config, here.at) or 'before its first mail'}")
     output.say(f"  mail left until      {_when(config, there.position.at if there else '') or 'nobody knows when'}")
     if found.missing is not None:
         output.say(f"  it does not know of  {found.missing:,} events")
-    output.say("\nMail that left after this copy was made is unknown to it, and so is whoever unsubscribed, bounced,")
-    output.say("complained, was imported or erased since.")
+    output.say("\nMail that left after this copy was made is unknown to it, and so is whoever")
+    output.say("unsubscribed, bounced, complained, was imported or erased since.")
     if found.unknown:
-        output.say("\nIssues that were sent without its knowledge; `send` will not send them again from here:")
+        output.say("\nIssues that were sent without its knowledge; `send` will not send them again:")
         for slug in found.unknown:
             output.say(f"  {slug}")
     if found.unfinished:
         output.say("\nSends that it holds open:")
         for each in found.unfinished:
             output.say(f"  {each.send.slug:<40}{each.people:>10,} people may have got it, or not")
-        output.hint("\nTo go on, say one of the two:")
-        output.hint(
-            "  newsletter db adopt --doubt           the people above are in doubt: nobody is mailed twice, and"
-        )
-        output.hint("                                        each batch waits for your word")
-        output.hint(
-            "  newsletter db adopt --assume unsent   you know that nothing left after the copy was made: they are"
-        )
-        output.hint(
-            "                                        mailed as if nothing had happened, a second time if you err"
-        )
+        output.hint(_CHOICES)
     else:
-        output.hint("\nIt holds no send open, so nobody will be in doubt. To go on: newsletter db adopt --doubt")
+        output.hint("\nIt holds no send open, so nobody will be in doubt. To go on:")
+        output.hint("  newsletter db adopt --doubt")
     _losses(pulls=config.real)
 
 

@@ -118,7 +118,7 @@ def _chosen(feed: Feed, wanted: Wanted, since: dt.datetime | None) -> Sequence[E
         recent = digest.since(entries, since)
         found = [index for index in found if index in recent]
         if undated := sum(entry.date is None for entry in entries):
-            output.note(f"{undated} entries without a date were left out.")
+            output.note(f"{undated} {'entry' if undated == 1 else 'entries'} without a date left out.")
     if wanted.limit:
         found = found[: wanted.limit]
     if not found:

@@ -21,6 +21,7 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("new", "Draft an issue.", "issues:new"),
     Entry("build", "Write the mail, its text and its web page to build/.", "issues:build"),
     Entry("check", "Look over issues before they are sent.", "issues:check"),
+    Entry("theme", "List the themes, look at one, make one of your own.", "themes:theme"),
     Entry("publish", "Write pictures, web pages and an index for a static host.", "publish:publish"),
     Entry("subscribers", "Import, list and export subscribers; take leavers off.", "subscribers:subscribers"),
     Entry("suppressions", "List who must not be mailed; ask the provider for more.", "suppressions:suppressions"),

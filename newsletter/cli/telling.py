@@ -27,8 +27,12 @@ def show_plan(plan: Plan) -> None:
         output.say(f"  left out    {count:,} {reason}")
     for each in plan.failing:
         output.say(f"              {each.address}: {each.reason}")
-    variants = "" if plan.variants == 1 else f", {plan.variants} variants"
-    work = f"{counted(plan.batches, 'batch')}, {counted(plan.calls, 'call')}{variants}"
+    for key, count in plan.by_variant:
+        if count:
+            output.say(f"  variant     {count:,} get {key}")
+    if nobody := [key for key, count in plan.by_variant if not count]:
+        output.say(f"              nobody gets {', '.join(nobody)}")
+    work = f"{counted(plan.batches, 'batch')}, {counted(plan.calls, 'call')}"
     output.say(f"  work        {work}, about {size(plan.bytes)}")
     fast = "this machine writes" if plan.provider == OUTBOX else f"{provider_name(plan.provider)} takes it"
     rate = f"as fast as {fast}" if plan.seconds is None else f"about {duration(plan.seconds)} at its rate"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output, wiring
+from newsletter.conditions import variant_key
 from newsletter.errors import (
     BadConfig,
     BadInput,
@@ -80,6 +81,13 @@ class Wanted:
     database: Database | None
     reader: Person | None
 
+    @property
+    def variant(self) -> str:
+        """The key of the variant that this reader gets, or somebody of whom nothing is known."""
+        if self.reader is None:
+            return variant_key(self.frozen.choices, {})
+        return self.frozen.key_of(self.reader.address, self.reader.fields)
+
 
 def wanted(config: Config, edition: Edition, database: Database | None, reader: str | None) -> Wanted:
     """What is to be tested; ``BadInput`` when nobody has the reader's address."""
@@ -108,7 +116,7 @@ def message(wish: Wanted) -> Message:
     # No send has the number 0: `view in browser` of a test copy belongs to none.
     writer = Writer(wish.frozen, links, 0, "", ids=False)
     try:
-        return copies.of_reader(wish.frozen, writer, who.id, who.address, json.dumps(dict(who.fields)))
+        return copies.of_reader(wish.frozen, wish.variant, writer, who.id, who.address, json.dumps(dict(who.fields)))
     except CannotRender as error:
         hint = "A send would leave this reader out for the same reason."
         raise BadInput(f"the copy of {who.address} cannot be made: {error}", hint=hint) from error
@@ -126,6 +134,8 @@ def notes(wish: Wanted) -> Iterator[str]:
         yield f"A real send would still need {', '.join(lacking)}."
     if config.real and wish.edition.pictures:
         yield f"Its pictures are fetched from {config.picture_base}; `newsletter publish` writes them."
+    if wish.variant:
+        yield f"The copy is the variant {wish.variant}, one of {len(wish.frozen.variants)}."
     if who is None:
         yield "No reader: fields show their default or [name], and personal links lead nowhere."
         return

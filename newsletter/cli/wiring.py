@@ -156,6 +156,31 @@ def theme(config: Config, read: Issue | None = None) -> Theme:
     )
 
 
+def theme_named(config: Config, name: str) -> Theme:
+    """A theme by its name; ``BadInput`` when there is none, and for everything wrong in it."""
+    from newsletter.render.theme import load_theme
+
+    return load_theme(name, theme_folders(config))
+
+
+def themes(config: Config) -> list[tuple[str, Path]]:
+    """The name and folder of every theme, those of the workspace before those that ship."""
+    from newsletter.render.theme import themes as found
+
+    return found(theme_folders(config))
+
+
+def specimen(config: Config, shown: Theme) -> Edition:
+    """The issue that shows every block once, in this theme."""
+    from newsletter.content.issue import load_issue
+    from newsletter.render.edition import render
+
+    package = Path(__file__).resolve().parent.parent
+    places = (package / "specimen", package.parent / "issues" / "2026-10-30-a-specimen")
+    folder = next(each for each in places if each.is_dir())
+    return render(load_issue(folder, config, cache=config.state / "cache"), shown, config)
+
+
 def database(config: Config) -> Database | None:
     """The workspace's database; ``None`` when there is none yet."""
     return made(config) if config.database.exists() else None

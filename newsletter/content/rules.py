@@ -176,7 +176,7 @@ def box(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool
     token.info, token.markup, token.map = found[2], found[1], [start_line, end]
     token.meta = {"at": at, "info_at": at + found.start(2), **notes}
     if raw:
-        token.content = state.getLines(start_line + 1, end, state.sCount[start_line], keepLastLF=True)
+        token.content = state.getLines(start_line + 1, end, 0, keepLastLF=True)  # as it stands, so that columns hold
     else:
         outer = state.lineMax, state.parentType
         state.lineMax, state.parentType = end, "container"

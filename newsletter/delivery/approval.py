@@ -13,8 +13,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from newsletter.conditions import every, written
 from newsletter.delivery import freeze
 from newsletter.links import fingerprint
+from newsletter.personal import WHOLE
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,6 +31,9 @@ EVERYONE: Rule = (("status", "active"),)
 
 _KEPT = 100_000
 """Characters of text; a longer one is known by its hash only, and its difference is not shown."""
+
+_KEPT_TOGETHER = 2_000_000
+"""The same for all variants of a mail together."""
 
 
 class Version(NamedTuple):
@@ -70,6 +75,8 @@ class Matter:
     preheader: str
     versions: tuple[Version, ...]
     images: tuple[Image, ...]
+    conditions: tuple[str, ...] = ()
+    """What decides who gets which variant, as the author wrote it, behind the name that it has in their keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +107,13 @@ def matter(edition: Edition, masthead: Masthead, at: dt.datetime | None = None) 
         unsubscribe_email=frozen.unsubscribe_email,
         feedback_id=frozen.feedback_id,
         preheader=_shown(edition.preheader, edition.fields),
-        versions=tuple(_version(each, frozen.fields) for each in frozen.variants),
+        versions=tuple(_version(each, frozen.fields, len(frozen.variants)) for each in frozen.variants),
         images=tuple(Image(p.name, fingerprint(p.data), len(p.data), alts.get(p.name, "")) for p in frozen.pictures),
+        conditions=tuple(dict.fromkeys(f"{c.name}: {written(c.condition)}" for c in every(frozen.choices))),
     )
 
 
-def _version(variant: Variant, fields: Sequence[Field]) -> Version:
+def _version(variant: Variant, fields: Sequence[Field], of: int) -> Version:
     html, text = (_shown(each, fields) for each in (variant.html, variant.text))
     return Version(
         key=variant.key,
@@ -113,7 +121,7 @@ def _version(variant: Variant, fields: Sequence[Field]) -> Version:
         html=fingerprint(html.encode()),
         html_bytes=len(html.encode()),
         text=text_sha(lines := text.split("\n")),
-        lines=tuple(lines) if len(text) <= _KEPT else None,
+        lines=tuple(lines) if len(text) <= min(_KEPT, _KEPT_TOGETHER // of) else None,
     )
 
 
@@ -131,7 +139,8 @@ def _source(field: Field) -> str:
     def call(name: str, args: Sequence[str]) -> str:
         return f"{name}({', '.join(json.dumps(each, ensure_ascii=False) for each in args)})" if args else name
 
-    return " | ".join([field.name, *(call(each.name, each.args) for each in field.filters)])
+    written_ = (each for each in field.filters if each.name != WHOLE)
+    return " | ".join([field.name, *(call(each.name, each.args) for each in written_)])
 
 
 # -- comparing ------------------------------------------------------------------------
@@ -201,6 +210,7 @@ def _values(approved: Matter, now: Matter) -> Iterator[Difference]:
         "lang": ("language", quoted),
         "unsubscribe_email": ("unsubscribe_email", quoted),
         "feedback_id": ("feedback_id", quoted),
+        "conditions": ("conditions", lambda each: quoted("; ".join(each))),
     }
     for name, (part, say) in words.items():
         before, after = getattr(approved, name), getattr(now, name)

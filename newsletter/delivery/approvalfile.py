@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "approval.json"
-_VERSION = 1
+_VERSION = 2
+"""What has no conditions is still written as version 1, which knew none."""
+
 _LARGEST = 4_000_000
 
 _Kind = type | tuple[type, ...]
@@ -45,6 +47,7 @@ _TOP: dict[str, _Kind] = {
     "variants": list,
     "images": list,
 }
+_CONDITIONS: dict[str, _Kind] = {"conditions": list}
 _MAILBOX: dict[str, _Kind] = {"name": str, "address": str}
 _VARIANT: dict[str, _Kind] = {"key": str, "subject": str, "html": dict, "text": dict}
 _HTML: dict[str, _Kind] = {"sha256": str, "bytes": int}
@@ -70,7 +73,7 @@ def data(approval: Approval) -> dict[str, Any]:
     """The file's content."""
     what = approval.matter
     return {
-        "version": _VERSION,
+        "version": _VERSION if what.conditions else 1,
         "issue": what.issue_id,
         "approved_by": approval.by,
         "approved_at": clock.stamp(approval.approved_at),
@@ -86,6 +89,7 @@ def data(approval: Approval) -> dict[str, Any]:
         "unsubscribe_email": what.unsubscribe_email,
         "feedback_id": what.feedback_id,
         "preheader": what.preheader,
+        **({"conditions": list(what.conditions)} if what.conditions else {}),
         "variants": [
             {
                 "key": each.key,
@@ -169,8 +173,8 @@ def _approval(read: Any) -> Approval:
     version = read.get("version") if type(read) is dict else None
     if type(version) is int and version > _VERSION:
         raise _Broken(f"it is of version {version}, which a newer newsletter writes")
-    top = _fields(read, "the file", _TOP)
-    if version != _VERSION:
+    top = _fields(read, "the file", _TOP | (_CONDITIONS if version == _VERSION else {}))
+    if version not in {1, _VERSION}:
         raise _Broken(f"there is no version {version}")
     audience = _strings([*top["audience"].values()], "“audience”")
     return Approval(
@@ -188,6 +192,7 @@ def _approval(read: Any) -> Approval:
             preheader=top["preheader"],
             versions=tuple(_version(each, f"variant {at}") for at, each in enumerate(top["variants"], 1)),
             images=tuple(_image(each, f"image {at}") for at, each in enumerate(top["images"], 1)),
+            conditions=_strings(top.get("conditions", []), "“conditions”"),
         ),
         by=top["approved_by"],
         approved_at=_moment(top["approved_at"], "approved_at"),

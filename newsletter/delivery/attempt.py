@@ -107,11 +107,11 @@ def _call(job: Job, streaks: Streaks, claim: Claim, call: _Call) -> Claim | None
     return None
 
 
-def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], _T]) -> _T:
+def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], _T], *, durable: bool = True) -> _T:
     """Commit one change; a busy database is asked again until the lease ends."""
 
     def once() -> _T:
-        with job.database.write() as connection:
+        with job.database.write(durable=durable) as connection:
             return change(connection, job.tools.now())
 
     return patiently(job.tools, claim.lease_until, once, finishing=True)
@@ -120,7 +120,8 @@ def _record(job: Job, claim: Claim, change: Callable[[Connection, dt.datetime], 
 def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, call: _Call) -> Claim | None:
     """An acceptance, apart from those whom it refuses; one that refuses everybody counts as a refusal.
 
-    Whoever is held back waits for the operator, and so does the send.
+    Whoever is held back waits for the operator, and so does the send. Else it is recorded without waiting for the
+    disk (docs/adr/0012): a power failure that takes it leaves what a crash before it would have left.
     """
     many = False
     if len(answer.refused) < call.payload.count:
@@ -142,7 +143,7 @@ def _answered(job: Job, streaks: Streaks, claim: Claim, answer: Answer, call: _C
             _hold_refused(connection, job, answer.refused[0].reason)
         return call.further(connection)
 
-    return _record(job, claim, settle)
+    return _record(job, claim, settle, durable=many or bool(answer.held_back))
 
 
 def _hold_refused(connection: Connection, job: Job, why: str) -> None:

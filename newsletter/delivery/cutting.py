@@ -25,11 +25,13 @@ from sqlalchemy import (
     update,
 )
 
+from newsletter.delivery import parting
 from newsletter.store.tables import batch, delivery, meta, person, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from newsletter.delivery.freeze import Frozen
     from newsletter.delivery.terms import Terms
     from newsletter.store.database import Database
 
@@ -109,37 +111,34 @@ def ready(database: Database, terms: Terms, issue_id: str, kind: str) -> Iterato
         yield
 
 
-def cut(connection: Connection, send_id: int, terms: Terms, *, count: int, size: int, variant: str) -> None:
-    """Cut the audience into batches, stage by stage, and freeze it with them; the counts are compared at the end."""
+def cut(connection: Connection, send_id: int, terms: Terms, *, count: int, size: int, frozen: Frozen) -> None:
+    """Cut the audience into batches, stage by stage and in them by variant, and freeze it with them.
+
+    The counts are compared at the end.
+    """
     cut_terms = terms.cut(count)
     everyone = _in_order(connection, send_id, drawn=terms.staged)
+    several = parting.part(connection, everyone, frozen) if frozen.choices else None
     begin = seq = 0
     for stage, end in enumerate(cut_terms.ends):
-        members = end - begin
-        batches = -(-members // size)
-        connection.execute(
-            insert(batch),
-            [
-                {
-                    "send_id": send_id,
-                    "seq": seq + at,
-                    "stage": stage,
-                    "variant": variant,
-                    "n": min(size, members - at * size),
-                }
-                for at in range(batches)
-            ],
-        )
         here = (everyone.c.position >= begin) & (everyone.c.position < end)
-        mine = (batch.c.send_id == send_id) & (batch.c.seq == seq + (everyone.c.position - begin) // size)
-        columns = (literal(send_id), everyone.c.id, batch.c.id, everyone.c.address, everyone.c.fields)
-        rows = select(*columns).join_from(everyone, batch, mine).where(here)
-        if terms.staged:  # in the order of the table: drawn, they would go in all over it, which takes twice as long
-            rows = rows.order_by(everyone.c.id)
-        names = ["send_id", "person_id", "batch_id", "address", "fields"]
-        connection.execute(insert(delivery).from_select(names, rows))
-        begin, seq = end, seq + batches
-    for table in _temporary.tables.values():
+        place = everyone.c.position - begin
+        only = select(everyone.c.id, everyone.c.address, everyone.c.fields, place.label("place")).where(here).subquery()
+        groups = [(frozen.variants[0].key, end - begin, only)] if several is None else several(begin, end)
+        for variant, members, rows in groups:
+            batches = [min(size, members - at) for at in range(0, members, size)]
+            shared = {"send_id": send_id, "stage": stage, "variant": variant}
+            connection.execute(insert(batch), [{**shared, "seq": seq + at, "n": n} for at, n in enumerate(batches)])
+            mine = (batch.c.send_id == send_id) & (batch.c.seq == seq + rows.c.place // size)
+            columns = (literal(send_id), rows.c.id, batch.c.id, rows.c.address, rows.c.fields)
+            found = select(*columns).join_from(rows, batch, mine)
+            if terms.staged:  # in the order of the table: drawn, they would go in all over it, twice as slowly
+                found = found.order_by(rows.c.id)
+            names = ["send_id", "person_id", "batch_id", "address", "fields"]
+            connection.execute(insert(delivery).from_select(names, found))
+            seq += len(batches)
+        begin = end
+    for table in (*_temporary.tables.values(), *parting.TEMPORARY):
         table.drop(connection, checkfirst=True)
     _compare(connection, send_id, count)
     stored = cut_terms.text() if terms.staged else terms.text()

@@ -11,18 +11,37 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from newsletter.conditions import variant_key
 from newsletter.links import fingerprint
-from newsletter.model import Edition, Field, Filter, Mailbox, Picture, Place, Slot, Template, Variant
+from newsletter.model import (
+    Choice,
+    Condition,
+    Edition,
+    Field,
+    Filter,
+    Mailbox,
+    Picture,
+    Place,
+    Slot,
+    Template,
+    Variant,
+)
 from newsletter.providers.base import Letter
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from newsletter.mime import Masthead
 
-_VERSION = 2
-_READABLE = (1, 2)
-"""Version 1 had no header that lets people write to leave, and no sender id."""
+_VERSION = 3
+_PLAIN = 2
+_READABLE = (1, 2, 3)
+"""Version 1 had no header that lets people write to leave, and no sender id; version 2 no conditions, and fewer
+filters. What needs none of them is still written as version 2, so that its hash, and an approval of it, holds.
+"""
+
+_FILTERS_OF_2 = frozenset({"default", "upper", "lower", "title", "date"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,11 @@ class Frozen:
     pictures: tuple[Picture, ...] = field(repr=False)
     unsubscribe_email: str = ""
     feedback_id: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    def key_of(self, address: str, values: Mapping[str, str]) -> str:
+        """The key of the variant that a person gets."""
+        return variant_key(self.choices, {**values, "email": address}) if self.choices else ""
 
     def variant(self, key: str) -> Variant:
         """The variant that a batch names."""
@@ -81,7 +105,13 @@ def of_edition(edition: Edition, masthead: Masthead) -> Frozen:
         pictures=tuple(_bare(picture) for picture in edition.pictures),
         unsubscribe_email=masthead.unsubscribe_email,
         feedback_id=masthead.feedback_id,
+        choices=tuple(map(_placeless, edition.choices)),
     )
+
+
+def _placeless(choice: Choice) -> Choice:
+    then, otherwise = tuple(map(_placeless, choice.then)), tuple(map(_placeless, choice.otherwise))
+    return Choice(choice.name, choice.condition, then, otherwise)
 
 
 def _bare(picture: Picture) -> Picture:
@@ -102,8 +132,9 @@ def _bare(picture: Picture) -> Picture:
 
 def freeze(frozen: Frozen) -> bytes:
     """Canonical bytes; ``thaw`` reads them back to an equal value."""
-    data = {
-        "version": _VERSION,
+    filters = {each.name for field in frozen.fields for each in field.filters}
+    data: dict[str, Any] = {
+        "version": _VERSION if frozen.choices or not filters <= _FILTERS_OF_2 else _PLAIN,
         "list_name": frozen.list_name,
         "lang": frozen.lang,
         "sender": _mailbox(frozen.sender),
@@ -120,6 +151,8 @@ def freeze(frozen: Frozen) -> bytes:
             for p in frozen.pictures
         ],
     }
+    if frozen.choices:
+        data["choices"] = [_choice(each) for each in frozen.choices]
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -151,7 +184,28 @@ def thaw(data: bytes) -> Frozen:
         ),
         unsubscribe_email=read.get("unsubscribe_email", ""),
         feedback_id=read.get("feedback_id", ""),
+        choices=tuple(map(_read_choice, read.get("choices", ()))),
     )
+
+
+def _choice(choice: Choice) -> list[Any]:
+    sides = ([_choice(each) for each in side] for side in (choice.then, choice.otherwise))
+    return [choice.name, _condition(choice.condition), *sides]
+
+
+def _read_choice(read: list[Any]) -> Choice:
+    name, condition, then, otherwise = read
+    return Choice(name, _read_condition(condition), tuple(map(_read_choice, then)), tuple(map(_read_choice, otherwise)))
+
+
+def _condition(condition: Condition) -> list[Any]:
+    inner = [_condition(each) for each in condition.inner]
+    return [condition.op, condition.name, list(condition.values), inner]
+
+
+def _read_condition(read: list[Any]) -> Condition:
+    op, name, values, inner = read
+    return Condition(op, name, tuple(values), tuple(map(_read_condition, inner)))
 
 
 def _mailbox(mailbox: Mailbox) -> list[str]:
@@ -184,6 +238,7 @@ def changes(old: Frozen, new: Frozen) -> tuple[str, ...]:
         "unsubscribe_email": (old.unsubscribe_email, new.unsubscribe_email),
         "feedback_id": (old.feedback_id, new.feedback_id),
         "variants": ([v.key for v in old.variants], [v.key for v in new.variants]),
+        "conditions": (old.choices, new.choices),
     }
     return tuple(part for part, (before, after) in parts.items() if before != after)
 

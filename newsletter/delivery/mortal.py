@@ -62,9 +62,9 @@ class Mortal(Database):
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A write with a checkpoint on either side of its commit."""
-        with self._lasting.write() as connection:
+        with self._lasting.write(durable=durable) as connection:
             yield connection
             self._fuse.passing()
         self._fuse.passing()

@@ -9,7 +9,7 @@ from newsletter import mime
 from newsletter.delivery.members import Member, Members
 from newsletter.headers import unsafe
 from newsletter.model import Slot
-from newsletter.personal import LINKS, CannotRender, escaper, evaluate, join
+from newsletter.personal import LINKS, CannotRender, escaper, evaluate, join, used
 from newsletter.providers.base import Message, Verdict
 from newsletter.providers.messages import Messages
 
@@ -35,13 +35,16 @@ class Writer:
         self._ids = ids
         self._domain = mime.address(frozen.sender.address).rpartition("@")[2]
         self._views = any(field.name == "view_url" for field in frozen.fields)
+        self._shown = {
+            each.key: used((each.subject, each.html, each.text)) for each in frozen.variants
+        }  # what a variant does not show is not worked out: a value that is only wrong there harms nobody
 
     def message(self, variant: Variant, person: int, to: str, fields: str) -> Message:
         """The message to one person, whose values are the JSON object ``fields``.
 
         Raises ``CannotRender`` when the address or a value does not fit.
         """
-        return self._all(variant, Members.of([(person, to, json.loads(fields))]))[0]
+        return self._all(variant, Members([person], [to], [json.loads(fields)]))[0]
 
     def messages(self, variant: Variant, members: Sequence[Member]) -> tuple[Messages, list[Verdict]]:
         """The messages to ``members``, and those that cannot be made.
@@ -75,8 +78,12 @@ class Writer:
         texts = {"email": to, "unsubscribe_url": unsubscribe}
         if self._views:
             texts["view_url"] = self._links.view_each(self._send_id, people)
+        shown = self._shown[variant.key]
         columns = []
-        for field in self._frozen.fields:
+        for index, field in enumerate(self._frozen.fields):
+            if index not in shown:
+                columns.append([""] * len(people))
+                continue
             if field.name not in texts:
                 texts[field.name] = [fields.get(field.name, "") for fields in members.fields]
             columns.append(_evaluated(field, texts[field.name], self._frozen.lang))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class Plan:
     """Why others get nothing, and how many."""
     failing: tuple[Failing, ...]
     variants: int
+    by_variant: tuple[tuple[str, int], ...]
+    """How many get each variant, where there are several."""
     batches: int
     calls: int
     bytes: int
@@ -62,7 +65,7 @@ class Plan:
         """For ``--json``."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         failing = [{"address": each.address, "reason": each.reason} for each in self.failing]
-        return plain | {"left_out": dict(self.left_out), "failing": failing}
+        return plain | {"left_out": dict(self.left_out), "failing": failing, "by_variant": dict(self.by_variant)}
 
 
 def make(connection: Connection | None, wish: Wish, provider: Provider, links: Links, date: dt.datetime) -> Plan:
@@ -70,50 +73,62 @@ def make(connection: Connection | None, wish: Wish, provider: Provider, links: L
 
     Raises ``CannotRender`` when the part that all share cannot go out.
     """
-    variant = wish.frozen.variants[0]
     writer = Writer(wish.frozen, links, 0, "plan", ids=wish.capabilities.message_id)
-    letter = wish.frozen.letter(variant.key, wish.slug, date)
-    provider.prepare(letter, ())
+    parts = {each.key: _Part(each, wish, date) for each in wish.frozen.variants}
+    for part in parts.values():
+        provider.prepare(part.letter, ())
     digest = Digest()
-    meter = _Meter(variant)
-    counted = _Calls(wish.size)
-    failed = 0
     failing: list[Failing] = []
-    for part in audience(connection) if connection else ():
-        digest.add(part)
-        for who, to, fields in part:
-            counted.next()
+    for some in audience(connection) if connection else ():
+        digest.add(some)
+        for who, to, fields in some:
+            part = parts[wish.frozen.key_of(to, json.loads(fields)) if wish.frozen.choices else ""]
+            part.counted.next()
             try:
-                message = writer.message(variant, who, to, fields)
+                part.add(writer.message(part.variant, who, to, fields), provider)
             except CannotRender as error:
-                failed += 1
                 if len(failing) < _EXAMPLES:
                     failing.append(Failing(to, str(error)))
-                continue
-            if not meter.base:
-                meter.base = provider.prepare(letter, [message]).size - meter.personal(message)
-            meter.add(message)
-            counted.add(shared=provider.shares(letter, message))
-    batches = -(-digest.count // wish.size)
-    calls = counted.calls
+    recipients = sum(part.recipients for part in parts.values())
+    calls = sum(part.counted.calls for part in parts.values())
     rate = wish.capabilities.per_second
     return Plan(
         id=wish.plan_id(freeze.sha(wish.frozen), digest.sha),
         issue_id=wish.issue_id,
         slug=wish.slug,
-        subject=freeze.subject_text(wish.frozen, variant),
+        subject=freeze.subject_text(wish.frozen, wish.frozen.variants[0]),
         provider=wish.capabilities.name,
         real=wish.capabilities.real,
         audience=digest.count,
-        recipients=digest.count - failed,
-        left_out=_left_out(connection, failed),
+        recipients=recipients,
+        left_out=_left_out(connection, digest.count - recipients),
         failing=tuple(failing),
-        variants=len(wish.frozen.variants),
-        batches=batches,
+        variants=len(parts),
+        by_variant=tuple((key, part.recipients) for key, part in parts.items()) if len(parts) > 1 else (),
+        batches=sum(part.counted.batches for part in parts.values()),
         calls=calls,
-        bytes=meter.bytes,
+        bytes=sum(part.meter.bytes for part in parts.values()),
         seconds=calls / rate if rate else None,
     )
+
+
+class _Part:
+    """One variant: its letter, and what is counted of those who get it."""
+
+    def __init__(self, variant: Variant, wish: Wish, date: dt.datetime) -> None:
+        self.variant = variant
+        self.letter = wish.frozen.letter(variant.key, wish.slug, date)
+        self.meter = _Meter(variant)
+        self.counted = _Calls(wish.size)
+        self.recipients = 0
+
+    def add(self, message: Message, provider: Provider) -> None:
+        """Count one message."""
+        if not self.recipients:
+            self.meter.base = provider.prepare(self.letter, [message]).size - self.meter.personal(message)
+        self.recipients += 1
+        self.meter.add(message)
+        self.counted.add(shared=provider.shares(self.letter, message))
 
 
 class _Meter:
@@ -142,6 +157,11 @@ class _Calls:
         self._at = 0
         self._shared = -1
         self.calls = 0
+
+    @property
+    def batches(self) -> int:
+        """Batches that all of them make."""
+        return -(-self._at // self._size)
 
     def next(self) -> None:
         """Go on to the next recipient."""

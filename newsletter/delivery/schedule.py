@@ -85,8 +85,7 @@ def begin(database: Database, seen: Send, wish: Wish, now: dt.datetime) -> Step:
             "created_at": clock.stamp(now),
         }
         connection.execute(update(send).where(send.c.id == made.id).values(**values))
-        variant = wish.frozen.variants[0].key
-        cutting.cut(connection, made.id, made.terms, count=digest.count, size=wish.size, variant=variant)
+        cutting.cut(connection, made.id, made.terms, count=digest.count, size=wish.size, frozen=wish.frozen)
         turns.add(connection, made.id, Turn(now, "planned", "running", wish.by, ""))
         return Step(ledger.get(connection, made.id), mine=True)
 

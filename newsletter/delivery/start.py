@@ -82,8 +82,7 @@ def create(
         made = insert_send(
             connection, wish, now, state="running", content_sha=content_sha, audience_sha=digest.sha, plan_id=found
         )
-        variant = wish.frozen.variants[0].key
-        cutting.cut(connection, made, wish.terms, count=digest.count, size=wish.size, variant=variant)
+        cutting.cut(connection, made, wish.terms, count=digest.count, size=wish.size, frozen=wish.frozen)
         return ledger.get(connection, made)
 
 

@@ -43,15 +43,15 @@ class Copied:
     id: str = ""
 
 
-def letter(frozen: Frozen, slug: str, at: dt.datetime) -> Letter:
-    """The letter of a send, with its subject marked and a tag of its own."""
-    made = frozen.letter(frozen.variants[0].key, f"test-{slug}", at)
+def letter(frozen: Frozen, key: str, slug: str, at: dt.datetime) -> Letter:
+    """The letter of a send, of the variant ``key``, with its subject marked and a tag of its own."""
+    made = frozen.letter(key, f"test-{slug}", at)
     return replace(made, subject=(MARK, *made.subject))
 
 
-def of_reader(frozen: Frozen, writer: Writer, person: int, to: str, fields: str) -> Message:
+def of_reader(frozen: Frozen, key: str, writer: Writer, person: int, to: str, fields: str) -> Message:
     """The message that a send would make for this person; raises ``CannotRender`` when it would make none."""
-    return writer.message(frozen.variants[0], person, to, fields)
+    return writer.message(frozen.variant(key), person, to, fields)
 
 
 def of_nobody(frozen: Frozen, base: str) -> Message:

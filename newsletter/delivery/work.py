@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _LONGEST_NAP = 1.0
 
+_CACHE = 2_000
+"""KiB of pages that a thread keeps: what SQLite gives a connection by itself."""
+
 _AHEAD = 1
 """Threads more than calls at the same time, so that the next batch is ready when a call has ended."""
 
@@ -74,7 +77,8 @@ def _look(watch: Callable[[], None], streaks: Streaks) -> None:
 
 def _worker(job: Job, streaks: Streaks) -> None:
     try:
-        walk(job, streaks)
+        with job.database.kept(cache=_CACHE):
+            walk(job, streaks)
     except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for this one
         streaks.broken = streaks.broken or error
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_ESCAPED = bytes(range(0x20)) + b'"\\'
+"""What JSON does not allow in a string as it is, RFC 8259 §7."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -106,26 +109,31 @@ def _fits(subject: Template, message: Message, failed: list[Verdict]) -> bool:
     return True
 
 
-def written(slots: Iterable[Slot], values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+def written(slots: Iterable[Slot], values: Sequence[list[str]]) -> list[list[str]]:
     """For each slot everybody's value, escaped for its place, as it stands between the quotes of a JSON string.
 
     A look at all values of a field together tells whether any needs escaping; when none does, the column itself is
     given back, so that what stands in several places is known to be the same.
     """
-    columns: list[Sequence[str]] = []
+    known: dict[int, tuple[str, list[str]]] = {}
+    columns: list[list[str]] = []
     for slot in slots:
         column, escape = values[slot.field], escaper(slot.context)
-        together = "".join(column)
-        if escape(together) != together:
-            column = [escape(value) for value in column]
-        columns.append(unquoted(column))
+        if id(column) not in known:
+            together = "".join(column)
+            known[id(column)] = together, _between_quotes(column, together)
+        together, plain = known[id(column)]
+        if (escaped := escape(together)) == together:
+            columns.append(plain)
+        else:
+            columns.append(_between_quotes([escape(value) for value in column], escaped))
     return columns
 
 
-def unquoted(column: Sequence[str]) -> Sequence[str]:
-    """Each as it stands between the quotes of a JSON string: the very column when none needs escaping."""
-    together = "".join(column)
-    if len(encode_basestring(together)) == len(together) + len('""'):
+def _between_quotes(column: list[str], together: str) -> list[str]:
+    """Each as it stands in a JSON string: the very column when none of ``together`` needs escaping."""
+    raw = together.encode("utf-8", "surrogatepass")
+    if len(raw.translate(None, _ESCAPED)) == len(raw):
         return column
     return [encode_basestring(text)[1:-1] for text in column]
 

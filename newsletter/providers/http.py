@@ -11,7 +11,9 @@ import datetime as dt
 import ssl
 import threading
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -211,19 +213,17 @@ def reason(error: Exception) -> str:
 
 def _pieces(body: Sequence[bytes]) -> Iterator[bytes]:
     """The body in pieces of about ``PIECE``: small ones joined, large ones cut."""
-    held: list[bytes] = []
-    size = 0
-    for part in body:
-        if size + len(part) > PIECE and held:
-            yield b"".join(held)
-            held, size = [], 0
-        if len(part) > 2 * PIECE:
-            yield from (part[at : at + PIECE] for at in range(0, len(part), PIECE))
+    ends = list(accumulate(map(len, body)))
+    at = 0
+    while at < len(body):
+        begin = ends[at - 1] if at else 0
+        until = max(bisect_right(ends, begin + PIECE), at + 1)
+        piece = b"".join(body[at:until])
+        if len(piece) > 2 * PIECE:
+            yield from (piece[cut : cut + PIECE] for cut in range(0, len(piece), PIECE))
         else:
-            held.append(part)
-            size += len(part)
-    if held:
-        yield b"".join(held)
+            yield piece
+        at = until
 
 
 def _in_time(pieces: Iterator[bytes], until: float) -> Iterator[bytes]:

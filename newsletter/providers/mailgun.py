@@ -257,10 +257,11 @@ def _variables(slots: Sequence[Slot], fit: Messages) -> tuple[tuple[str, ...], b
     Numbers are text, values are escaped for where they will stand. Slots in which everybody has the same text
     share a variable: a link that stands in text, HTML and header goes out once.
     """
-    links = calls.unquoted(fit.unsubscribe)
+    more = [Slot(len(fit.values), "text"), Slot(len(fit.values) + 1, "text")]
+    *written, where, links = calls.written([*slots, *more], [*fit.values, fit.where, fit.unsubscribe])
     columns: list[Iterable[str]] = [
         repeat('"'),
-        calls.unquoted(fit.where),
+        where,
         repeat('":{"r":"'),
         map(str, fit.people),
         repeat('","u":"'),
@@ -268,7 +269,7 @@ def _variables(slots: Sequence[Slot], fit: Messages) -> tuple[tuple[str, ...], b
     ]
     names: list[str] = []
     named = [(links, "u")]
-    for column in calls.written(slots, fit.values):
+    for column in written:
         name = next((known for other, known in named if other == column), "")
         if not name:
             name = f"s{len(named) - 1}"

@@ -212,7 +212,7 @@ def payload(sheet: Sheet, letter: Letter, messages: Sequence[Message], batch: st
 
 
 def _rows(
-    sheet: Sheet, to: Sequence[bytes], values: Sequence[Sequence[str]], ends: Sequence[bytes]
+    sheet: Sheet, to: Sequence[bytes], values: Sequence[list[str]], ends: Sequence[bytes]
 ) -> list[tuple[bytes, ...]]:
     """Everybody's message in pieces, after a comma; made column by column, as one piece stands in many messages."""
     written = calls.written(sheet.slots, values)

@@ -26,8 +26,8 @@ _OWN: Mapping[str, Mapping[str, str]] = {
     "mj-class": {"name": "string"},
 }
 ANY: Mapping[str, frozenset[str]] = {
-    name: frozenset(types[name] for types in ATTRIBUTES.values() if name in types)
-    for name in sorted({name for types in ATTRIBUTES.values() for name in types} | {"css-class"})
+    name: frozenset(types[name] for types in (*ATTRIBUTES.values(), {"css-class": "string"}) if name in types)
+    for name in sorted({"css-class"}.union(*ATTRIBUTES.values()))
 }
 """Every attribute of any tag with its types, for mj-all and mj-class."""
 

@@ -184,11 +184,9 @@ def _no_stray_text(nodes: Sequence[Node], markup: str, here: Origin) -> None:
 def _adopt(nodes: Sequence[Node]) -> None:
     """Let the author's own text follow the theme into the dark, where it has no colours of its own."""
     for node in nodes:
-        if not isinstance(node, Element) or any(
-            "background" in name or name in {"color", "css-class"} for name in node.attributes
-        ):
+        if not isinstance(node, Element) or any("background" in name for name in node.attributes):
             continue
-        if node.tag == "mj-text":
+        if node.tag == "mj-text" and not {"color", "css-class"} & node.attributes.keys():
             node.attributes["css-class"] = "t"
         elif node.tag in CONTAINERS:
             _adopt(node.children)

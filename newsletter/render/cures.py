@@ -1,11 +1,12 @@
 """What our MJML engine does not know but the official one does, said in other words before it runs.
 
 Children of an mj-class stop it; the gap of a wrapper and the direction of a right-to-left mail are
-lost. The cures change the tree; what is cured while it is written out stands in ``mjml``.
+lost; a button grows by its border. The cures change the tree; what is cured while it is written out stands in ``mjml``.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from newsletter.render.markup import Element
@@ -37,6 +38,7 @@ def cure(root: Element) -> None:
     for body in _children(root, "mj-body"):
         if inherited:
             _inherit(body, "", inherited)
+        _fit_buttons(body, groups)
         for index, child in enumerate(body.children):
             if isinstance(child, Element) and child.tag == "mj-wrapper" and ("gap" in child.attributes or gaps):
                 body.children[index] = _with_gaps(child, _default(groups, child, "gap"))
@@ -99,6 +101,26 @@ def _default(groups: list[Element], element: Element, name: str) -> str:
                 if each.attributes.get("name") == class_:
                     found = each.attributes.get(name, found)
     return found
+
+
+_BORDER = re.compile(r"(?:^|\s)(\d+(?:\.\d+)?)px")
+
+
+def _fit_buttons(element: Element, groups: list[Element]) -> None:
+    """A button's width holds its border; our engine puts the border around it."""
+    for child in _all(element):
+        if child.tag == "mj-button":
+            width = _BORDER.fullmatch(_default(groups, child, "width"))
+            around = sum(_border(groups, child, side) for side in ("left", "right")) if width else 0.0
+            if width and around:
+                child.attributes["width"] = f"{max(0.0, float(width[1]) - around):g}px"
+        elif child.tag.startswith("mj-"):
+            _fit_buttons(child, groups)
+
+
+def _border(groups: list[Element], element: Element, side: str) -> float:
+    found = _BORDER.search(_default(groups, element, f"border-{side}") or _default(groups, element, "border"))
+    return float(found[1]) if found else 0.0
 
 
 def _with_gaps(wrapper: Element, gap: str) -> Element:

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from newsletter.render.theme import Theme
 
 
+_SEAM = "<![endif]--><!--[if mso | IE]>"
+"""Where one part for Outlook ends and the next begins: they are one part, which the official engine joins, too."""
+
+
 def render(issue: Issue, theme: Theme, config: Config) -> Edition:
     """The edition of an issue; the same input gives the same bytes.
 
@@ -222,7 +226,7 @@ class Press:
             place = Place(self.templates.source(LAYOUT)[1])
             message = "the layout must be one <mjml> element"
             raise BadInput([Problem(place, message, "Begin with <mjml> and end with </mjml>.")])
-        return compile_document(roots[0])
+        return compile_document(roots[0]).replace(_SEAM, "")
 
     def text(self, notes: Sequence[tuple[Footnote, tuple[int, ...]]]) -> str:
         """The text part, with marks."""

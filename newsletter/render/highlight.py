@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from newsletter.render.inline import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from newsletter.render.inline import Pen
 
@@ -40,17 +40,18 @@ def highlighted(text: str, language: str, pen: Pen) -> str:
     return "".join(parts)
 
 
-def _roles(text: str, language: str) -> Iterator[tuple[str, str]]:
+def _roles(text: str, language: str) -> list[tuple[str, str]]:
+    """Roles and pieces, which make the very text again: some lexers drop a line that has no end, or change one."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
     try:
         lexer = get_lexer_by_name(language.lower(), stripnl=False, ensurenl=False)
     except ClassNotFound:
-        yield "", text
-        return
-    for kind, piece in lexer.get_tokens(text):
-        yield _role(str(kind).removeprefix("Token.")), piece
+        return [("", text)]
+    found = [(_role(str(kind).removeprefix("Token.")), piece) for kind, piece in lexer.get_tokens(f"{text}\n")]
+    whole = "".join(piece for _, piece in found) == f"{text}\n"
+    return [*found[:-1], (found[-1][0], found[-1][1][:-1])] if whole else [("", text)]
 
 
 def _role(kind: str) -> str:
@@ -60,7 +61,7 @@ def _role(kind: str) -> str:
     return _ROLE.get(kind, "")
 
 
-def _merged(pieces: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _merged(pieces: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Neighbours of one role made one, with the white space between them: each piece costs bytes."""
     last, held = "", ""
     for role, piece in pieces:

@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place, RawHtml, RawMjml
+from newsletter.personal import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,10 +89,12 @@ def problem(origin: Origin, markup: str, line: int, message: str, hint: str = ""
     at = origin.first_line + line - 1 if origin.verbatim else _likely_line(origin.source, excerpt, line)
     if origin.block and not origin.verbatim:
         message = f"{message} (building the block at {origin.block})"
-    return Problem(Place(origin.path, at, col if origin.verbatim else 1), message, hint, _shorten(excerpt))
+    return Problem(Place(origin.path, at, col if origin.verbatim else 1), message, hint, shortened(excerpt))
 
 
-def _shorten(excerpt: str, most: int = 160) -> str:
+def shortened(excerpt: str, most: int = 160) -> str:
+    """An excerpt that fits on a screen; a field's mark is shown as a field."""
+    excerpt = MARK.sub("{{ … }}", excerpt)
     return excerpt if len(excerpt) <= most else f"{excerpt[:most]}…"
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from newsletter.errors import Problem
 
 _REFUSED: Mapping[str, str] = {
-    "mj-include": 'Include with Jinja: {% include "…" %}.',
+    "mj-include": 'Write it out; a theme includes with Jinja: {% include "…" %}.',
     "mj-html-attributes": "The engine cannot read it; write the attributes where they belong.",
     "mj-carousel": "The engine gives every carousel the same id; use pictures one below the other.",
     "mj-navbar": "The engine gives every navigation bar the same id; use links in an mj-text.",

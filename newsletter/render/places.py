@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.errors import BadInput, Problem
 from newsletter.model import Place
+from newsletter.render.markup import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +114,10 @@ def problem(element: Element, message: str, hint: str, name: str = "") -> Proble
     if spot is None:
         lines = origin.source.split("\n")
         line = min(element.line, len(lines))
-        return Problem(Place(origin.path, origin.first_line + line - 1), message, hint, lines[line - 1].strip())
+        return Problem(
+            Place(origin.path, origin.first_line + line - 1), message, hint, shortened(lines[line - 1].strip())
+        )
     path, text, offset = spot
-    at = place(path, text, attribute(text, offset, name) if name else offset, origin.first_line)
-    excerpt = "" if origin.verbatim else text.split("\n")[at.line - 1].strip()
-    return Problem(at, message, hint, excerpt)
+    start = attribute(text, offset, name) if name else offset
+    excerpt = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0].strip()
+    return Problem(place(path, text, start, origin.first_line), message, hint, shortened(excerpt))

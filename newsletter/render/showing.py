@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 def shown(issue: Issue, values: Mapping[str, str]) -> Issue:
     """The issue for a reader with these values, without a ``when`` in it."""
-    if not _any_when(issue.blocks):
+    if not _any_when((*issue.blocks, *(block for note in issue.footnotes for block in note.children))):
         return issue
-    return _numbered(issue._replace(blocks=_decided(issue.blocks, values)))
+    notes = tuple(note._replace(children=_decided(note.children, values)) for note in issue.footnotes)
+    return _numbered(issue._replace(blocks=_decided(issue.blocks, values), footnotes=notes))
 
 
 def _any_when(blocks: Blocks) -> bool:

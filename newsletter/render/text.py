@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from newsletter.render.words import Words
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_AROUND = {"strong": ("*", "*"), "em": ("_", "_"), "q": ("“", "”")}
+_AROUND = {"strong": ("*", "*"), "em": ("_", "_"), "s": ("~", "~"), "del": ("~", "~"), "q": ("“", "”")}
 
 
 class TextWriter:

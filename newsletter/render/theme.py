@@ -60,8 +60,8 @@ class Theme(NamedTuple):
     folder: str
     parent: str
     """The theme that what this one lacks comes from; empty for the default theme itself."""
-    own: tuple[str, ...]
-    """The files that this theme brings itself, by their names in its folder."""
+    folders: tuple[Path, ...]
+    """The folder of this theme, then those of its parents."""
     sources: Mapping[str, tuple[str, str]]
     settings: Mapping[str, str]
     widths: Mapping[str, int]
@@ -125,7 +125,7 @@ def load_theme(name: str, search: Sequence[Path], named: Place | None = None) ->
         about=own.file.about,
         folder=display(own.folder),
         parent=(own.file.parent.text if own.file.parent else DEFAULT) if len(layers) > 1 else "",
-        own=tuple(own.files),
+        folders=tuple(layer.folder for layer in layers),
         sources={key: each for key, each in files.items() if key.endswith(".j2")},
         settings=settings,
         widths={key.removesuffix(WIDTH): int(each.text) for key, each in file.values.items() if each.group == "widths"},

@@ -69,7 +69,8 @@ def _button(block: Button, flow: Flow, _gap: str) -> str:
 
 def _columns(block: Columns, flow: Flow, _gap: str) -> str:
     columns = "".join(f"<div>{flow.blocks(column)}</div>" for column in block.columns)
-    return f'<div class="columns">{columns}</div>'
+    narrow = " three" if len(block.columns) > 2 else ""
+    return f'<div class="columns{narrow}">{columns}</div>'
 
 
 def _cards(block: Cards, flow: Flow, _gap: str) -> str:

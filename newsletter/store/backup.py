@@ -9,7 +9,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.errors import BadInput, Blocked, TryLater
-from newsletter.files import display, make_folder, sync_folder, writing
+from newsletter.files import display, make_folder, sync, writing
 from newsletter.store.database import BUSY_SECONDS, translated
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def copy(
         _look_over(half, source)
         size = half.stat().st_size
         with writing(target):
-            _sync(half)
+            sync(half)
             _name(half, target, replace=replace)
-            sync_folder(target.parent)
+            sync(target.parent)
     finally:
         half.unlink(missing_ok=True)
     return Copied(target, size)
@@ -155,14 +155,6 @@ def _name(half: Path, target: Path, *, replace: bool) -> None:
         else:
             return
     half.replace(target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _look_over(half: Path, source: Path) -> None:

@@ -31,6 +31,9 @@ BUSY_SECONDS = 15.0
 
 _PAUSE = 0.02
 
+_FULL = 2
+"""``synchronous=FULL`` as SQLite tells it."""
+
 
 class Session:
     """One connection for several transactions in turn; its temporary tables end with it."""
@@ -48,15 +51,16 @@ class Session:
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A write transaction: committed at the end of the block, rolled back by an exception.
 
+        Unless it is ``durable``, a power failure may take it back, whole, until the next one that is.
         Threads of one process take turns here: SQLite would let them sleep and ask again.
         """
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise _held(display(self._path))
         try:
-            with self._transaction("BEGIN IMMEDIATE") as connection:
+            with self._synchronous(durable=durable), self._transaction("BEGIN IMMEDIATE") as connection:
                 yield connection
         finally:
             self._turn.release()
@@ -68,6 +72,19 @@ class Session:
     def allow(self, cache: int) -> None:
         """Let this connection hold that many KiB of pages."""
         self._connection.exec_driver_sql(f"PRAGMA cache_size=-{cache}")
+
+    @contextlib.contextmanager
+    def _synchronous(self, *, durable: bool) -> Iterator[None]:
+        """Whether commits in the block wait for the disk (https://www.sqlite.org/pragma.html#pragma_synchronous)."""
+        cursor = self._connection.connection.cursor()
+        if durable or cursor.execute("PRAGMA synchronous").fetchone() != (_FULL,):
+            yield
+            return
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA synchronous=FULL")
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
@@ -101,9 +118,12 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A write transaction: committed at the end of the block, rolled back by an exception."""
-        with self._pooled() as session, session.write() as connection:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back by an exception.
+
+        Unless it is ``durable``, a power failure may take it back, whole, until the next one that is.
+        """
+        with self._pooled() as session, session.write(durable=durable) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -275,6 +295,8 @@ _UNWRITABLE = {
     sqlite3.SQLITE_IOERR: "the disk reports an error",
 }
 
+_RESTORE = "newsletter db restore FILE"
+
 
 def _held(path: str) -> TryLater:
     message = f"{path}: another process holds the database"
@@ -289,7 +311,9 @@ def _ours(code: int, path: str) -> NewsletterError | None:
         hint = "Free some space or mend the permissions, then run the same command again. Nothing is half written."
         return Unwritable(message, hint=hint)
     if code == sqlite3.SQLITE_NOTADB:
-        return BadInput(f"{path}: this file is not a database", hint="Move it away, or put a backup in its place.")
+        return BadInput(
+            f"{path}: this file is not a database", hint=f"Move it away, or put a backup in its place: {_RESTORE}"
+        )
     if code == sqlite3.SQLITE_CORRUPT:
-        return Unwritable(f"{path}: the database is damaged", hint="Put a backup in its place.")
+        return Unwritable(f"{path}: the database is damaged", hint=f"Put a backup in its place: {_RESTORE}")
     return None

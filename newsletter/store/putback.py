@@ -12,7 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from newsletter.errors import BadInput, TryLater, Unwritable
-from newsletter.files import display, make_folder, sync_folder, writing
+from newsletter.files import display, make_folder, sync, writing
 from newsletter.store import backup
 from newsletter.store.database import translated
 
@@ -49,7 +49,7 @@ def put_back(copy: Path, database: Path, now: dt.datetime) -> Path | None:
                 for log in _LOGS:
                     database.with_name(database.name + log).unlink(missing_ok=True)
                 fresh.replace(database)
-                sync_folder(database.parent)
+                sync(database.parent)
         finally:
             fresh.unlink(missing_ok=True)
     return kept
@@ -92,4 +92,4 @@ def _keep(database: Path, kept: Path) -> None:
     for log in _LOGS:
         with contextlib.suppress(FileNotFoundError):
             os.link(database.with_name(database.name + log), kept.with_name(kept.name + log))
-    sync_folder(kept.parent)
+    sync(kept.parent)

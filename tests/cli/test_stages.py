@@ -124,7 +124,8 @@ def test_stages_of_a_plan_are_cut_when_it_begins(ready: Workspace) -> None:
     send(ready, *STAGES, "--wait", "1s", "--no-wait", "--at", "2099-12-01 08:00")
     assert [each["share"] for each in status(ready)["stages"]] == ["10%", "50%", "100%"]
     assert "10%: not begun" in ready.newsletter("status").out
-    assert "anew        its stages" in send(ready, "--at", "now").out
+    assert "10% (4), then 50% (16), then 100% (20); 1 second between them" in send(ready, "--at", "now").out
+    assert [each["settled"] for each in status(ready)["stages"]] == [4, 16, 20]
     assert arrived(ready) == Counter(range(1, 41))
 
 

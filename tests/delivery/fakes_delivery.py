@@ -178,9 +178,9 @@ class Mortal(Database):
         self._points = points
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A write with a checkpoint on either side of its commit."""
-        with super().write() as connection:
+        with super().write(durable=durable) as connection:
             yield connection
             self._points.hit()
         self._points.hit()

@@ -91,17 +91,17 @@ class Failing(Database):
     """A database that takes some writes and then none, until it is mended."""
 
     def __init__(self, database: Database, writes: int, error: NewsletterError) -> None:
-        super().__init__(database._engine, database.path)
+        super().__init__(database._engine, database.path, database._schema)
         self.left = writes
         self.error = error
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """Fail as the real one does: before anything is written."""
         self.left -= 1
         if self.left < 0:
             raise self.error
-        with super().write() as connection:
+        with super().write(durable=durable) as connection:
             yield connection
 
 

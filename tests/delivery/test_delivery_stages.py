@@ -12,6 +12,7 @@ from delivery.checker import violations
 from delivery.fakes_delivery import FAULTS, MODELS, Crash, Fake, Mortal, Points, Truth, scripted
 from delivery.helpers_delivery import (
     LINKS,
+    MASTHEAD,
     NOW,
     Clock,
     begin,
@@ -28,7 +29,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event as happening
 from sqlalchemy import func, select, update
 
-from newsletter.delivery import claims, control, cutting, desk, invariants, ledger, work
+from newsletter.delivery import claims, control, cutting, desk, freeze, invariants, ledger, work
 from newsletter.delivery.desk import Between
 from newsletter.delivery.terms import Brake, Terms, read, shares
 from newsletter.store import clock as stored
@@ -184,7 +185,8 @@ def cutting_again(connection: Any, made: Send) -> Send:
     connection.execute(event.delete().where(event.c.batch_id.in_(mine)))
     connection.execute(delivery.delete().where(delivery.c.send_id == made.id))
     connection.execute(batch.delete().where(batch.c.send_id == made.id))
-    cutting.cut(connection, made.id, replace(THREE, shares=("10%", "100%")), count=200, size=7, variant="")
+    terms, frozen = replace(THREE, shares=("10%", "100%")), freeze.of_edition(edition(), MASTHEAD)
+    cutting.cut(connection, made.id, terms, count=200, size=7, frozen=frozen)
     return ledger.get(connection, made.id)
 
 

@@ -330,12 +330,12 @@ def test_a_busy_database_is_asked_again(ledger_db: Database, truth: Truth, clock
     busy = [3]
     whole = ledger_db.write
 
-    def sometimes() -> Any:
+    def sometimes(*, durable: bool = True) -> Any:
         if truth.calls and busy[0]:
             busy[0] -= 1
             message = "another process holds the database"
             raise TryLater(message)
-        return whole()
+        return whole(durable=durable)
 
     job = desk.job(ledger_db, made.id, fake, LINKS, clock.tools())
     ledger_db.write = sometimes  # type: ignore[method-assign]
@@ -353,12 +353,12 @@ def test_a_busy_database_at_the_end_is_waited_for(ledger_db: Database, truth: Tr
     busy = [3]
     whole = ledger_db.write
 
-    def sometimes() -> Any:
+    def sometimes(*, durable: bool = True) -> Any:
         if threading.current_thread() is threading.main_thread() and busy[0]:
             busy[0] -= 1
             message = "another process holds the database"
             raise TryLater(message)
-        return whole()
+        return whole(durable=durable)
 
     job = desk.job(ledger_db, made.id, fake, LINKS, clock.tools())
     ledger_db.write = sometimes  # type: ignore[method-assign]

@@ -38,6 +38,7 @@ from newsletter.model import (
     Code,
     CodeBlock,
     Columns,
+    Condition,
     Contents,
     Figure,
     Footnote,
@@ -59,6 +60,7 @@ from newsletter.model import (
     Styled,
     Table,
     Video,
+    When,
 )
 from newsletter.render.edition import render
 
@@ -87,6 +89,7 @@ SAMPLES: dict[type, tuple[Block, str]] = {
     Social: (Social((("github", "https://github.com/e"),), at()), "GitHub"),
     SignOff: (SignOff(picture("me.png"), "Ada", (para("until then"),), at()), "until then"),
     Only: (Only("email", (para("for mail"),), at()), "for mail"),
+    When: (When(Condition("==", "plan", ("",)), (para("for nobody"),), (), at()), "for nobody"),
     RawMjml: (RawMjml(MJML, at()), "raw word"),
     RawHtml: (RawHtml("<p>raw html</p>", at()), "raw html"),
 }

@@ -141,6 +141,13 @@ def test_the_gap_of_a_wrapper_is_kept() -> None:
     assert cured(mjml).count("height:20px;line-height:20px") == 2
 
 
+def test_a_buttons_width_holds_its_border() -> None:
+    """The engine puts the border around it; the official one takes it from the link's width."""
+    mjml = document(column('<mj-button href="#" width="240px" border="2px solid red" border-left="none">x</mj-button>'))
+    assert "width:190px" in tags(engine(mjml), "a")[0]["style"]
+    assert "width:188px" in tags(cured(mjml), "a")[0]["style"]
+
+
 def test_the_mails_class_is_on_the_body_too() -> None:
     """The official engine puts it there, ours on the div inside; a dark page needs both."""
     mjml = '<mjml><mj-body css-class="page"></mj-body></mjml>'

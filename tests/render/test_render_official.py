@@ -17,10 +17,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mjml
 import pytest
 from PIL import Image, ImageChops
 from render.helpers_mjml import cured, tree
-from render.helpers_render import config, default_theme
+from render.helpers_render import TEMPLATES, config
 from support import ROOT
 
 from newsletter.content.issue import load_issue
@@ -30,6 +31,7 @@ from newsletter.render.edition import render
 from newsletter.render.markup import Element
 from newsletter.render.mjml import serialise
 from newsletter.render.nesting import KNOWN, check
+from newsletter.render.theme import load_theme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,15 +138,26 @@ def test_the_collection_looks_as_the_official_engine_makes_it(path: Path, browse
     same(browser, cured(path.read_text("utf-8")), officials()[path.stem], tmp_path, path.stem)
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("folder", sorted((ROOT / "issues").iterdir()), ids=lambda path: path.name)
-def test_every_sample_looks_as_the_official_engine_makes_it(
-    folder: Path, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On the very MJML that our engine is given for it."""
-    given: list[tuple[str, str]] = []
-    import mjml
+SAMPLES = sorted(path for path in (ROOT / "issues").iterdir() if (path / "index.md").is_file())
+PAIRS = [
+    *((folder, "default") for folder in SAMPLES),
+    *(
+        (folder, path.name)
+        for folder in SAMPLES
+        if "specimen" in folder.name
+        for path in sorted(TEMPLATES.iterdir())
+        if path.name != "default"
+    ),
+]
 
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("folder", "theme"), PAIRS, ids=lambda each: getattr(each, "name", each))
+def test_every_sample_looks_as_the_official_engine_makes_it(
+    folder: Path, theme: str, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the very MJML that our engine is given for it; the specimen of all blocks in every theme."""
+    given: list[tuple[str, str]] = []
     engine = mjml.mjml2html
 
     def spy(document: str, **how: Any) -> str:
@@ -154,9 +167,10 @@ def test_every_sample_looks_as_the_official_engine_makes_it(
 
     monkeypatch.setattr("mjml.mjml2html", spy)
     made = config(root=ROOT)
-    render(load_issue(folder, made), default_theme(), made)
+    render(load_issue(folder, made), load_theme(theme, [TEMPLATES]), made)
+    assert given
     for index, (document, html) in enumerate(given):
-        same(browser, html, official([document])[0], tmp_path, f"{folder.name}-{index}")
+        same(browser, html, official([document])[0], tmp_path, f"{folder.name}-{theme}-{index}")
 
 
 def test_the_official_validator_agrees_about_the_collection() -> None:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from render.helpers_mjml import column, cured, document, faults
-from render.helpers_render import NAME, at, html_of, themed, wrong
+from render.helpers_render import NAME, at, config, html_of, themed, wrong
 
+from newsletter.content.issue import load_issue
 from newsletter.model import Paragraph, Place, RawMjml, Text
 from newsletter.render.attributes import ANY, fault
 from newsletter.render.schema import ATTRIBUTES, CHILDREN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from newsletter.errors import Problem
 
 HEAD = '<mj-attributes><mj-class name="small" font-size="13px" /></mj-attributes>'
@@ -170,6 +173,23 @@ def test_a_fault_in_the_authors_own_mjml_has_its_line_and_column() -> None:
         ("<mj-text> has no attribute “colr”", at(34)._replace(col=8)),
         ("unknown tag <mj-txt>", at(34)._replace(col=51)),
     ]
+
+
+def test_a_block_that_is_indented_keeps_its_columns(tmp_path: Path) -> None:
+    """From the file as it was written, fields and all."""
+    text = (
+        "---\nid: hello-0001\ntitle: Hello\ndate: 2026-11-23\n---\n  ::: mjml\n"
+        '  <mj-section><mj-column><mj-text>{{ first_name | default("you") }}</mj-text>\n'
+        '    <mj-text align="centre">{{ first_name | default("you") }}</mj-text></mj-column></mj-section>\n  :::\n'
+    )
+    folder = tmp_path / "issues" / "2026-11-23-hello"
+    folder.mkdir(parents=True)
+    (folder / "index.md").write_text(text, "utf-8")
+    issue = load_issue(folder, config(root=tmp_path))
+    problem = wrong(*issue.blocks, fields=issue.fields)[0]
+    assert problem.place
+    assert (problem.place.line, problem.place.col) == (8, text.split("\n")[7].index("align") + 1)
+    assert problem.excerpt == '<mj-text align="centre">{{ … }}</mj-text></mj-column></mj-section>'
 
 
 def test_every_fault_is_reported_at_once() -> None:

@@ -67,6 +67,28 @@ def test_every_connection_is_durable(path: Path) -> None:
     assert found == [["wal", 2, 1]] * 3
 
 
+def test_a_write_that_need_not_last_does_not_wait_for_the_disk(path: Path) -> None:
+    """synchronous=NORMAL (1) holds for that one alone, also when it fails; what the connection had stays below it."""
+    database = open_database(path)
+
+    def level(*, durable: bool) -> object:
+        with session.write(durable=durable) as connection:
+            return connection.execute(text("PRAGMA synchronous")).scalar()
+
+    def fail() -> None:
+        with session.write(durable=False):
+            raise LookupError
+
+    with database.session() as session:
+        assert [level(durable=False), level(durable=True)] == [1, 2]
+        with pytest.raises(LookupError):
+            fail()
+        assert level(durable=True) == 2
+        session._connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        assert [level(durable=False), level(durable=True)] == [0, 0]
+    database.close()
+
+
 def test_an_exception_rolls_a_write_back(path: Path) -> None:
     """Nothing of a block that fails stays, DDL included."""
     database = open_database(path)

@@ -92,7 +92,7 @@ def _deliver(wish: Wanted, provider: Provider, people: Sequence[str]) -> _Done:
     from newsletter.store.clock import utcnow
 
     message = testcopies.message(wish)
-    letter = testers.letter(wish.frozen, wish.edition.slug, utcnow())
+    letter = testers.letter(wish.frozen, wish.variant, wish.edition.slug, utcnow())
     token = secrets.token_hex(8)
     ids = provider.capabilities.message_id
     made = testers.addressed(message, people, letter.sender.address, token, ids=ids)
@@ -119,6 +119,7 @@ def _data(wish: Wanted, provider: Provider, done: _Done) -> dict[str, object]:
         "account": provider.account,
         "trial": wish.config.trial,
         "as": wish.reader.address if wish.reader else None,
+        "variant": wish.variant,
         "copies": [
             {"address": each.to, "outcome": each.outcome, "reason": each.reason, "id": each.id} for each in done.copies
         ],

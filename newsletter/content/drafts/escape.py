@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from newsletter.content.drafts.nouns import Break, Code, Image, Link, Mention, Styled, Words, plain
-from newsletter.content.source import UNPRINTABLE
+from newsletter.content.source import UNPRINTABLE, forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,9 @@ _OPENERS = re.compile(r"(#{1,6}|[-+])(?=\s|$)|>|:(?=::)|[=-](?=[=-]*\s*$)|[|:-](
 _NUMBER = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _PLAIN_URL = re.compile(r"(?:https?://|mailto:)[A-Za-z0-9/:.,;_~@?&=%+!$'()*-]+")
 _ADDRESS = re.compile(r"[A-Za-z0-9.+-][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+JOINER = "\u2060"
+"""Zero wide: it parts two characters that may not stand side by side."""
+
 _MARKS = {"em": "*", "strong": "**"}
 
 
@@ -39,6 +42,13 @@ def literal(text: str) -> str:
     text = _SPECIAL.sub(lambda found: f"\\{found[0]}", text)
     # Not by a backslash: a numeric entity of a forbidden character is refused wherever it stands.
     return _BRACES.sub(r"\\{{", _ENTITY.sub("&amp;", text))
+
+
+def verbatim(text: str) -> str:
+    """Lines of code; a numeric entity that no issue may hold is parted, because nothing can be escaped in code."""
+    for offset, _ in sorted(forbidden(text), reverse=True):
+        text = f"{text[: offset + 1]}{JOINER}{text[offset + 1 :]}"
+    return text
 
 
 def outside(markdown: str) -> str:
@@ -73,38 +83,56 @@ def address(href: str) -> str:
 
 
 def tidy(children: Inlines) -> Inlines:
-    """Running text with neighbours of a kind made one, and what holds nothing left out."""
+    """Running text with neighbours of a kind made one, breaks outside of styles at their ends, and nothing empty."""
     done: list[Inline] = []
-    for each in children:
-        one: Inline = each
-        if isinstance(each, Styled | Link):
-            one = each._replace(children=tidy(each.children))
-            if not one.children:
-                continue
+    for each in (part for child in children for part in _hoisted(child)):
         last = done[-1] if done else None
-        if isinstance(one, Words) and isinstance(last, Words):
-            done[-1] = Words(last.text + one.text)
-        elif isinstance(one, Code) and isinstance(last, Code):
-            done[-1] = Code(last.text + one.text)
-        elif not isinstance(one, Words | Code) or one.text:
-            done.append(one)
+        if isinstance(each, Words) and isinstance(last, Words):
+            done[-1] = Words(last.text + each.text)
+        elif isinstance(each, Code) and isinstance(last, Code):
+            done[-1] = Code(last.text + each.text)
+        elif not isinstance(each, Words | Code) or each.text:
+            done.append(each)
     return tuple(done)
+
+
+def _hoisted(each: Inline) -> Inlines:
+    """A style or link with the breaks at its ends before and behind it; nothing when nothing is in it."""
+    if not isinstance(each, Styled | Link):
+        return (each,)
+    inner = tidy(each.children)
+    core = trimmed(inner, Break)
+    start = next((index for index, one in enumerate(inner) if not isinstance(one, Break)), len(inner))
+    return (*inner[:start], *((each._replace(children=core),) if core else ()), *inner[start + len(core) :])
+
+
+def trimmed(children: Inlines, *kinds: type) -> Inlines:
+    """Running text without what is of these kinds at its ends."""
+    left = list(children)
+    while left and isinstance(left[0], kinds):
+        left.pop(0)
+    while left and isinstance(left[-1], kinds):
+        left.pop()
+    return tuple(left)
 
 
 def inline(children: Inlines, *, single: bool = False, cell: bool = False) -> str:
     """Running text as Markdown; ``single`` keeps it on one line, ``cell`` makes it a table's."""
-    text = _trimmed(_Writer(single=single or cell, cell=cell).text(tidy(children), "", ""))
+    done = list(tidy(children))
+    while done and (isinstance(done[0], Break) or _is_space(done[0])):
+        done.pop(0)
+    while done and (isinstance(done[-1], Break) or _is_space(done[-1])):
+        done.pop()
+    text = _Writer(single=single or cell, cell=cell).text(tuple(done), "", "").strip(" ")
+    # A backslash before the space that was taken away would break the line.
+    text = f"{text}\\" if re.search(r"(?<!\\)(\\\\)*\\$", text) else text
     if single or cell:
         return text
-    return "\n".join(guarded(line.lstrip(" ")) for line in text.split("\n"))
+    return "\n".join(guarded(line) for line in text.split("\n"))
 
 
-def _trimmed(text: str) -> str:
-    text = re.sub(r" *(\\\n|<br>) *", r"\1", text.strip(" \t\n"))
-    while text.endswith(("\\\n", "<br>")) or text.startswith(("\\\n", "<br>")):
-        text = text.removesuffix("\\\n").removesuffix("<br>").removeprefix("\\\n").removeprefix("<br>").strip(" ")
-    # A backslash that is the last character would break the line.
-    return f"{text}\\" if re.search(r"(?<!\\)(\\\\)*\\$", text) else text
+def _is_space(each: Inline) -> bool:
+    return isinstance(each, Words) and not each.text.strip(" \t\n\r")
 
 
 class _Writer:
@@ -129,6 +157,10 @@ class _Writer:
                 out = f"{out[:-1]}\\{out[-1]}"
             if isinstance(each, Words) and index and isinstance(children[index - 1], Image) and piece.startswith("{"):
                 piece = f"\\{piece}"
+            if isinstance(each, Break):
+                out = out.rstrip(" ")
+            elif index and isinstance(children[index - 1], Break):
+                piece = piece.lstrip(" ")
             out += piece
         return out
 
@@ -151,7 +183,11 @@ class _Writer:
 
     def _code(self, text: str) -> str:
         text = _SPACE.sub(" ", text)
-        if not text.strip() or ("{{" in text and not re.fullmatch(r"[^{}\"']*(\{\{[^{}\"'\n]*\}\}[^{}\"']*)*", text)):
+        if (
+            not text.strip()
+            or forbidden(text)
+            or ("{{" in text and not re.fullmatch(r"[^{}\"']*(\{\{[^{}\"'\n]*\}\}[^{}\"']*)*", text))
+        ):
             return f"<samp>{self._bars(literal(text))}</samp>" if text.strip() else text
         fence = "`"
         while fence in re.findall("`+", text):
@@ -161,7 +197,7 @@ class _Writer:
 
     def _styled(self, each: Styled, before: str, after: str) -> str:
         mark = _MARKS.get(each.style)
-        inner = self.text(each.children, mark or ">", mark or "<")
+        inner = self.text(each.children, "*" if mark else ">", "*" if mark else "<")
         core = inner.strip(" ")
         if not core:
             return inner

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from newsletter.content.draft import head
-from newsletter.content.drafts.escape import clean, inline, outside
+from newsletter.content.drafts.escape import JOINER, clean, inline, outside
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 _URL = re.compile(r"https?://[^\s/?#\\]+[^\s\\]*")
 DOUBT = re.compile(r"^# Look at this: (.*)$", re.MULTILINE)
 """A comment in the front matter that asks the author something."""
-
-_JOINER = "\u2060"
-"""Zero wide: it parts two characters that may not stand side by side in front matter."""
 
 
 def front(draft: Draft, config: Config, *, today: dt.date, token: str) -> str:
@@ -62,7 +59,7 @@ def _markdown(children: Inlines) -> str:
 
 def _parted(text: str) -> str:
     """``text`` with nothing in it that looks like a merge field or an encoded word of a mail's header."""
-    return text.replace("{{", f"{{{_JOINER}{{").replace("{{", f"{{{_JOINER}{{").replace("=?", f"={_JOINER}?")
+    return text.replace("{{", f"{{{JOINER}{{").replace("{{", f"{{{JOINER}{{").replace("=?", f"={JOINER}?")
 
 
 def _comment(text: str) -> str:

@@ -42,6 +42,7 @@ _CODE = re.compile(
 )
 _COLUMNS = re.compile(r"\S(?: {3,}|\t)\S")
 _BAR = re.compile(r"\s*\|\s*")
+_SENTENCE = re.compile(r"[.!?…][’”»'\")]*$")
 _HYPHEN = re.compile(r"\w-$")
 _LONG_LINE, _WRAPPED = 110, 72
 
@@ -162,6 +163,8 @@ def _indented(group: Sequence[str], shape: _Shape) -> list[Block]:
     inner = [line[margin:] for line in group]
     if len(group) > 1 and _CODE.search("\n".join(inner)):
         return [Remark("These lines look like code."), Verbatim("\n".join(inner))]
+    if len(group) > 1 and not _is_short(inner, shape) and all(_SENTENCE.search(line) for line in inner):
+        return [block for line in inner for block in _paragraphs([line], shape)]
     if shape.indented or (len(group) == 1 and margin < 3):
         return _paragraphs(inner, shape)
     return [Remark("This was indented: it is taken for a quotation."), Cite(tuple(_paragraphs(inner, shape)))]

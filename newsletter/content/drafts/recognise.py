@@ -89,12 +89,12 @@ class _Top:
             and isinstance(first := self.left[0], Paragraph)
             and signs.KICKER.fullmatch(plain(first.children).strip())
         ):
-            self.kicker = _one_line(self._take())
+            self.kicker = plain_of(self._take())
             self._keep()
         if not self.left:
             return ""
         first = self.left[0]
-        text = _one_line(first)
+        text = plain_of(first)
         if isinstance(first, Heading) and not holds(first.children, Image, Mention) and _fits(text):
             if self.loose or first.level == 1 or not self._has_title_below():
                 return self._titled(text)
@@ -117,7 +117,7 @@ class _Top:
     def _title_behind(self) -> str:
         """A first-level heading that stands behind a picture or a line or two."""
         for index, block in enumerate(self.left[:4]):
-            if isinstance(block, Heading) and block.level == 1 and _fits(text := _one_line(block)):
+            if isinstance(block, Heading) and block.level == 1 and _fits(text := plain_of(block)):
                 self.done += [Remark("This stood above the title."), *self.left[:index]]
                 del self.left[: index + 1]
                 return text
@@ -178,21 +178,28 @@ class _Top:
             # A second heading right below the headline, with text behind it, that is not the first section's.
             follows = len(self.left) > 1 and isinstance(self.left[1], Paragraph)
             alone = not any(isinstance(b, Heading) and b.level == first.level for b in self.left[1:])
-            if not follows or not alone or first.level < 2 or not signs.END.search(_one_line(first)):
+            if not follows or not alone or first.level < 2 or not signs.END.search(plain_of(first)):
                 return False
-            children, text = first.children, _one_line(first)
-        if self.dek or self.authors or not text or len(text) > _LONGEST_DEK or holds(children, Image, Mention):
+            children, text = first.children, plain_of(first)
+        if (
+            self.dek
+            or self.authors
+            or not text
+            or len(self.left) < 2
+            or len(text) > _LONGEST_DEK
+            or holds(children, Image, Mention)
+        ):
             return False
         if signs.NOTE.match(text) or signs.DATELINE.match(text):
             return False
         same = text == self.facts.dek
         whole = len(children) == 1 and isinstance(only := children[0], Styled) and only.style in {"em", "strong"}
-        before = len(self.left) > 1 and _is_byline(self.left[1])
-        line = self.loose and len(text.split()) > 3 and not signs.END.search(text) and not holds(children, Break)
+        before = _is_byline(self.left[1])
+        line = self.loose and len(text.split()) > 3 and not signs.SENTENCE.search(text) and not holds(children, Break)
         if line and not (same or whole or before):
             self.doubts.append("The line below the title was taken for the dek.")
         if not (same or whole or before or line):
-            if self.loose and len(text) < 200 and len(self.left) > 2 and not isinstance(self.left[1], Heading):
+            if self.loose and len(text) < 160 and len(plain_of(self.left[1])) > 1.5 * len(text):
                 self.done.append(
                     Remark("Is this the dek? Then write it behind `dek:` in the front matter, and delete it here.")
                 )
@@ -226,10 +233,10 @@ class _Top:
 
 
 def _is_byline(block: Block) -> bool:
-    return isinstance(block, Paragraph) and signs.BYLINE.fullmatch(_one_line(block)) is not None
+    return isinstance(block, Paragraph) and signs.BYLINE.fullmatch(plain_of(block)) is not None
 
 
-def _one_line(block: Block) -> str:
+def plain_of(block: Block) -> str:
     return " ".join(plain(block.children).split()) if isinstance(block, Paragraph | Heading) else ""
 
 

@@ -59,6 +59,9 @@ PHOTO = re.compile(
 END = re.compile(r"[.:,;،؛。、…]['\"”’»)\]]*$")
 """How a line ends that is no heading: questions and exclamations may be."""
 
+SENTENCE = re.compile(r"[.!?…。،:;]['\"”’»)\]]*(?:\[\d+\])?(?:\s|$)")
+"""The end of a sentence, anywhere in a line."""
+
 PLACE = r"(?:[^\W\d_][^\W\d_.'’-]*[.]?)(?:[ \-’'][^\W\d_][^\W\d_.'’-]*[.]?){0,3}"
 DATELINE = re.compile(
     rf"(?P<place>{PLACE}(?:[,،]\s*{PLACE})?)(?P<date>[,،]\s*[^—–]{{4,40}}?)?\s*(?P<dash>—|–|--|(?<=\s)-)\s+(?=\S)"

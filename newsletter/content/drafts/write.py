@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from newsletter.content.drafts.escape import clean, inline, option, outside, quoted
+from newsletter.content.drafts.escape import clean, inline, option, outside, quoted, verbatim
 from newsletter.content.drafts.nouns import (
     Box,
     Cite,
@@ -132,7 +132,7 @@ def _tight(item: Blocks) -> bool:
 
 
 def _verbatim(block: Verbatim) -> list[str]:
-    text = clean(block.text).strip("\n")
+    text = verbatim(clean(block.text)).strip("\n")
     fence = "```"
     while fence in text:
         fence += "`"

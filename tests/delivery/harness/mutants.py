@@ -59,7 +59,7 @@ _INTEND = """\
             ledger.intend(connection, claim.held, at, Intent(key, payload.sha, expires, lease), failed)
 """
 _RECORD = """\
-        with job.database.write() as connection:
+        with job.database.write(durable=durable) as connection:
             return change(connection, job.tools.now())
 """
 _KEY = """\
@@ -87,7 +87,6 @@ _TAKE = """\
             return _next(job, connection)
 """
 _CUT = """\
-        variant = wish.frozen.variants[0].key
         cutting.cut("""
 
 MUTANTS = (
@@ -119,7 +118,7 @@ MUTANTS = (
                 _ATTEMPT,
                 _RECORD,
                 """\
-        with job.database.write() as connection:
+        with job.database.write(durable=durable) as connection:
             if intent := vars(job.database).pop("later", None):
                 ledger.intend(connection, claim.held, job.tools.now(), *intent)
             return change(connection, job.tools.now())
@@ -245,7 +244,6 @@ def take(
                 _CUT,
                 """\
     with database.write() as connection:
-        variant = wish.frozen.variants[0].key
         cutting.cut(""",
             ),
         ),

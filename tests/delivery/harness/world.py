@@ -114,10 +114,10 @@ class Process(Mortal):
         self._give = give
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A write that notes who is active when it makes the send."""
         self._give()
-        with super().write() as connection, self._world.looking(connection):
+        with super().write(durable=durable) as connection, self._world.looking(connection):
             yield connection
         self._give()
 
