@@ -103,7 +103,7 @@ def explain(config: Config, found: Case) -> None:
     if found.unfinished:
         output.say("\nSends that it holds open:")
         for each in found.unfinished:
-            output.say(f"  {each.send.slug:<40}{each.people:>10,} people may have got it, or not")
+            output.say(f"  {each.send.slug:<36}{each.people:>10,} people may have got it, or not")
         output.hint(_CHOICES)
     else:
         output.hint("\nIt holds no send open, so nobody will be in doubt. To go on:")

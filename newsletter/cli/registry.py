@@ -18,7 +18,7 @@ class Entry(NamedTuple):
 
 COMMANDS: tuple[Entry, ...] = (
     Entry("init", "Make a workspace: configuration, theme, first issue.", "workspace:init"),
-    Entry("new", "Draft an issue.", "issues:new"),
+    Entry("new", "Draft an issue, from nothing or from a text.", "issues:new"),
     Entry("build", "Write the mail, its text and its web page to build/.", "issues:build"),
     Entry("check", "Look over issues before they are sent.", "issues:check"),
     Entry("theme", "List the themes, look at one, make one of your own.", "themes:theme"),

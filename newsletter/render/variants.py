@@ -95,8 +95,10 @@ def combinations(found: Sequence[Choice], issue: Issue) -> Mapping[str, Mapping[
         except _Unknown as unknown:
             waiting += [{**person, unknown.name: value} for value in reversed(sorts[unknown.name])]
         tried += 1
-        if len(made) > MOST or tried > _EFFORT:
-            raise BadInput([_too_many(found, issue)])
+        if len(made) > MOST:
+            raise BadInput([_too_many(found, issue, f"make more than {MOST} different mails")])
+        if tried > _EFFORT:
+            raise BadInput([_too_many(found, issue, "ask for more values together than can be tried out")])
     return made
 
 
@@ -157,8 +159,7 @@ def _around(edges: Sequence[Any], step: Any) -> Iterator[Any]:
     yield from (edges[-1], edges[-1] + step)
 
 
-def _too_many(found: Sequence[Choice], issue: Issue) -> Problem:
+def _too_many(found: Sequence[Choice], issue: Issue, why: str) -> Problem:
     named = dict.fromkeys(conditions.written(each.condition) for each in conditions.every(found))
-    message = f"the conditional parts of this issue make more than {MOST} different mails"
     hint = f"Leave some of these conditions out, or let them ask for the same values: {'; '.join(named)}"
-    return Problem(found[0].place or issue.place, message, hint)
+    return Problem(found[0].place or issue.place, f"the conditional parts of this issue {why}", hint)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from newsletter.check.rules import needed_values, preflight
+from newsletter.check.rules import needed_values, needs, preflight
 from newsletter.model import (
+    Choice,
+    Condition,
     Edition,
     Field,
     FieldGap,
@@ -179,3 +181,60 @@ def test_a_field_with_a_default_needs_no_value(config: Config) -> None:
     assert rules(made, config, [FieldGap("first_name", 9, 9)]) == [("value-unknown", "warning", 7)]
     assert rules(made, config, [FieldGap("first_name", 8, 9)]) == []
     assert rules(made, config, [FieldGap("first_name", 0, 0)]) == []
+
+
+# -- variants -------------------------------------------------------------------------
+
+PLAN = Choice("pro", Condition("==", "plan", ("pro",)), place=Place("index.md", 9))
+SITE = Field("site", (Filter("link"),), "{{ site }}", Place("index.md", 11, 5))
+
+
+def several(html: Template = FOOTER, text: Template = FOOTER, **rest: object) -> Edition:
+    """An edition of two variants; the second one has these parts."""
+    variants = (Variant("others", ("Hello",), FOOTER, FOOTER), Variant("pro", ("Hello",), html, text))
+    return edition(**{"fields": (UNSUBSCRIBE, NAME, SITE), "variants": variants, "choices": (PLAN,), **rest})  # type: ignore[arg-type]
+
+
+def test_a_finding_names_the_variant_that_it_is_about(config: Config) -> None:
+    """Where only some readers get what is found."""
+    heavy = (
+        ImageUse("big.png", "A", 900_000, Place("index.md", 5)),
+        ImageUse("b.png", "B", 900_000, Place("index.md", 6)),
+    )
+    made = several((*FOOTER, "<img src=big.png><img src=b.png>", "x" * 90_000), ("1 Quay Street",), images=heavy)
+    found = [(finding.rule, finding.message) for finding in preflight(made, config, [])]
+    assert [rule for rule, _ in found] == ["postal-address", "size", "unsubscribe", "image-weight"]
+    assert all("variant “pro”" in message for _, message in found)
+
+
+def test_the_same_finding_in_every_variant_is_one(config: Config) -> None:
+    """The subject is that of all of them."""
+    made = several()
+    variants = tuple(variant._replace(subject=("x" * 90,)) for variant in made.variants)
+    assert rules(made._replace(variants=variants), config, []) == [("subject", "warning", 4)]
+
+
+def test_only_those_who_get_a_part_can_lack_its_values(config: Config) -> None:
+    """What a reader's mail asks for is asked of the variant; what decides may be missing."""
+    made = several((*FOOTER, Slot(1, "html")))
+    assert needed_values(made) == ("first_name", "plan")
+    ask = needs(made)
+    assert ask({"plan": "free"}) == {("plan", True)}
+    assert ask({"plan": "pro"}) == {("plan", True), ("first_name", False)}
+    assert rules(made, config, [FieldGap("plan", 1, 9, fallback=True)]) == []
+    (found,) = preflight(made, config, [FieldGap("first_name", 1, 3), FieldGap("plan", 1, 9, fallback=True)])
+    assert found.message == "1 of 3 subscribers who get this have no value for “first_name”"
+
+
+def test_a_condition_on_what_nobody_has_is_told_at_its_place(config: Config) -> None:
+    """Most often the name is misspelt."""
+    (found,) = preflight(several(), config, [FieldGap("plan", 9, 9, fallback=True)])
+    assert (found.rule, found.severity, found.place) == ("value-unknown", Severity.WARNING, Place("index.md", 9))
+    assert found.message == "no subscriber has a value for “plan”, which decides who gets this part"
+
+
+def test_a_whole_address_is_no_relative_link(config: Config) -> None:
+    """But whoever has none gets no mail, and that is said."""
+    made = several((*FOOTER, Slot(2, "link")), links=(LinkUse(mark(2, 9), "site", Place("index.md", 11)),))
+    (found,) = preflight(made, config, [FieldGap("site", 1, 3)])
+    assert found.message.endswith("have no value for “site”; they get no mail, for a link needs an address")

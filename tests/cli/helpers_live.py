@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,20 @@ def slow(workspace: Workspace, *steps: Any, seconds: float = 0.1, **how: Any) ->
     with scripted(*steps, last=slowly(seconds)) as server:
         prepare(workspace, server.url, **how)
         yield server
+
+
+@contextlib.contextmanager
+def gated(workspace: Workspace, taken: int, **how: Any) -> Iterator[tuple[Scripted, threading.Event]]:
+    """A workspace behind a server that takes some calls at once, and the next ones when its gate is opened."""
+    gate = threading.Event()
+
+    def step(connection: socket.socket) -> None:
+        gate.wait(60)
+        connection.sendall(TAKEN)
+
+    with scripted(*[TAKEN] * taken, last=step) as server:
+        prepare(workspace, server.url, **how)
+        yield server, gate
 
 
 def start(workspace: Workspace, *argv: str, **how: Any) -> subprocess.Popen[bytes]:

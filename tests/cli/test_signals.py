@@ -17,6 +17,7 @@ from cli.helpers_live import (
     TAKEN,
     TOO_FAST,
     finish,
+    gated,
     prepare,
     send,
     slow,
@@ -152,13 +153,14 @@ def test_a_record_that_cannot_be_written_warns_nobody_in_vain(workspace: Workspa
 
 def test_a_status_whose_reader_went_away_is_no_fault(workspace: Workspace) -> None:
     """141, as of any program in a pipe, and no traceback."""
-    with slow(workspace, seconds=0.2) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
+        until(lambda: len(server.requests) == 2, process)
         with start(workspace, "status", "--watch", SLUG) as watching:
             assert watching.stdout is not None
             assert watching.stdout.readline().startswith(SLUG.encode())
             watching.stdout.close()
+            gate.set()
             assert watching.stderr is not None
             assert watching.stderr.read() == b""
             assert watching.wait(timeout=60) == 141

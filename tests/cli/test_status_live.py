@@ -19,9 +19,9 @@ from cli.helpers_live import (
     TAKEN,
     TOO_FAST,
     finish,
+    gated,
     prepare,
     send,
-    slow,
     start,
     status,
     until,
@@ -45,7 +45,7 @@ def plain(workspace: Workspace, *argv: str) -> str:
 
 def test_a_running_send_is_seen_from_another_process(workspace: Workspace) -> None:
     """People and batches by state, pace, time left, the account's limit, the last answer, and who works on it."""
-    with slow(workspace, seconds=0.3, more="  per_second: 50\n") as server:
+    with gated(workspace, 2, more="  per_second: 50\n") as (server, gate):
         process = start(workspace)
         until(lambda: len(server.requests) == 3, process)
         now = status(workspace)
@@ -65,6 +65,7 @@ def test_a_running_send_is_seen_from_another_process(workspace: Workspace) -> No
         assert re.search(r"time +\d+ s so far, about \d+ s left", text)
         assert f"newsletter status --watch {SLUG}" in text
         assert max(map(len, text.splitlines())) <= 80
+        gate.set()
         assert finish(process)[0] == 0
     done = status(workspace)
     assert (done["state"], done["processes"], done["recent_per_second"], done["seconds_left"]) == (
@@ -128,23 +129,30 @@ def test_a_wait_is_told_with_its_end(workspace: Workspace) -> None:
 
 def test_watching_without_a_terminal_prints_a_line_now_and_then(workspace: Workspace) -> None:
     """The first at once; when the send has ended, the whole report; 0."""
-    with slow(workspace) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
-        code, out, err = finish(start(workspace, "status", "--watch", SLUG))
+        until(lambda: len(server.requests) == 2, process)
+        watching = start(workspace, "status", "--watch", SLUG)
+        assert watching.stdout is not None
+        assert re.match(rf"{SLUG}: 1 of 12 settled", watching.stdout.readline().decode())
+        gate.set()
+        code, out, err = finish(watching)
         assert (code, err) == (0, "")
-        assert re.match(rf"{SLUG}: \d+ of 12 settled", out)
         assert f"{SLUG}  done: 12 of 12 accepted by Mailgun" in out
         assert finish(process)[0] == 0
 
 
 def test_watching_for_scripts_prints_an_object_a_line(workspace: Workspace) -> None:
     """The last one has the end."""
-    with slow(workspace) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
-        code, out, _ = finish(start(workspace, "status", "--watch", "--json", SLUG))
-        said: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
+        until(lambda: len(server.requests) == 2, process)
+        watching = start(workspace, "status", "--watch", "--json", SLUG)
+        assert watching.stdout is not None
+        first = watching.stdout.readline().decode()
+        gate.set()
+        code, out, _ = finish(watching)
+        said: list[dict[str, Any]] = [json.loads(line) for line in (first, *out.splitlines())]
         assert (code, said[0]["state"], said[-1]["state"]) == (0, "running", "done")
         assert said[-1] == status(workspace)
         assert finish(process)[0] == 0
@@ -153,17 +161,18 @@ def test_watching_for_scripts_prints_an_object_a_line(workspace: Workspace) -> N
 @pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGTERM])
 def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, number: signal.Signals | None) -> None:
     """Until the send ends, or until Ctrl-C, which is nothing to the send; then the whole report, and 0."""
-    ended = number is None
-    with slow(workspace, seconds=0.05 if ended else 0.4) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
+        until(lambda: len(server.requests) == 2, process)
         ours, theirs = pty.openpty()
         watching = start(workspace, "status", "--watch", SLUG, stdout=theirs, stderr=theirs)
         os.close(theirs)
         screen = b""
         while b"Ctrl-C ends this view" not in screen:
             screen += os.read(ours, 65536)
-        if number is not None:
+        if number is None:
+            gate.set()
+        else:
             watching.send_signal(number)
         try:
             while part := os.read(ours, 65536):
@@ -175,21 +184,23 @@ def test_watching_on_a_terminal_draws_in_place(workspace: Workspace, number: sig
         assert b"\x1b[?25h" in screen, "the cursor is not shown again"
         assert "─" in screen.partition(b"Ctrl-C")[0].decode(), "the bar is not that of the report"
         last = screen.rpartition(b"\x1b[?25h")[2].decode()
-        assert ("done: 12 of 12" if ended else "of 12 settled") in last
+        assert ("done: 12 of 12" if number is None else "of 12 settled") in last
         assert "Ctrl-C ends this view" not in last
         assert "Traceback" not in screen.decode()
+        gate.set()
         assert finish(process)[0] == 0
 
 
 def test_watching_ends_with_a_pause(workspace: Workspace) -> None:
     """A send that is held goes on by a word only; who waits for its end would wait for ever."""
-    with slow(workspace, seconds=0.2) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
+        until(lambda: len(server.requests) == 2, process)
         watching = start(workspace, "status", "--watch", SLUG)
         assert watching.stdout is not None
         assert watching.stdout.readline()
         workspace.newsletter("pause", SLUG, "--reason", "a wrong date")
+        gate.set()
         code, out, _ = finish(watching)
         assert (code, f"{SLUG}  paused: a wrong date" in out) == (0, True)
         assert finish(process)[0] == 3
@@ -201,11 +212,12 @@ def test_watching_ends_with_a_pause(workspace: Workspace) -> None:
 @pytest.mark.parametrize("word", ["pause", "cancel"])
 def test_a_word_from_another_process_holds_within_a_batch(workspace: Workspace, word: str) -> None:
     """Once it is taken, no call begins but the one that had its intent; all of it leaves its trace."""
-    with slow(workspace, seconds=0.2) as server:
+    with gated(workspace, 2) as (server, gate):
         process = start(workspace)
         until(lambda: len(server.requests) == 3, process)
         workspace.newsletter(word, SLUG)
         taken = len(server.requests)
+        gate.set()
         code, _, err = finish(process)
         assert code == (3 if word == "pause" else 1), err
         assert len(server.requests) <= taken + 1
@@ -228,13 +240,14 @@ def test_a_word_from_another_process_holds_within_a_batch(workspace: Workspace, 
 
 def test_a_pause_says_why_and_by_whom(workspace: Workspace) -> None:
     """The reason in one line, without what would move the cursor."""
-    with slow(workspace, seconds=0.2) as server:
+    with gated(workspace, 1) as (server, gate):
         process = start(workspace)
-        until(lambda: len(server.requests) == 1, process)
+        until(lambda: len(server.requests) == 2, process)
         paused = workspace.newsletter("pause", "--json", "--reason", "a wrong\ndate\x1b[31m").json()
         assert paused["reason"] == "a wrong date [31m"
         (turn,) = paused["turns"]
         assert (turn["from"], turn["to"], turn["why"]) == ("running", "paused", "a wrong date [31m")
+        gate.set()
         assert finish(process)[0] == 3
     text = plain(workspace, "-v")
     assert f"{SLUG}  paused: a wrong date [31m\n" in text

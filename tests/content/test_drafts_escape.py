@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_content import read
+from content.helpers_content import read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

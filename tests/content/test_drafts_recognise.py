@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_content import encoded, photograph
-from helpers_drafts import body_of, bring, front_of
+from content.helpers_content import encoded, photograph
+from content.helpers_drafts import body_of, bring, front_of
 
 if TYPE_CHECKING:
     from support import Workspace
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 LONG = "This paragraph is long enough to be one, and it says so itself, twice over and at some length."
 
 
-def front(workspace: Workspace, source: str, **options: str) -> str:
+def front(workspace: Workspace, source: str) -> str:
     """The front matter of a plain text, without id and preheader."""
-    made = bring(workspace, source, "text", **options)
+    made = bring(workspace, source, "text")
     return "\n".join(line for line in front_of(made) if not line.startswith(("id:", "preheader:")))
 
 

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_content import encoded, photograph
-from helpers_drafts import SAMPLES, body_of, bring, front_of
+from content.helpers_content import encoded, photograph
+from content.helpers_drafts import SAMPLES, body_of, bring, front_of
 from PIL import Image
 
 from newsletter.content.drafts import decode, digest, feed, xml

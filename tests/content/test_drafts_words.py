@@ -7,8 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers_content import encoded, photograph
-from helpers_drafts import SAMPLES, bring, html_words, same_words, shown_words, text_part, words
+from content.helpers_content import encoded, photograph
+from content.helpers_drafts import SAMPLES, bring, html_words, same_words, shown_words, text_part, words
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -131,3 +131,37 @@ def test_the_words_of_an_html_sample_are_all_there(workspace: Workspace) -> None
     # The marks of the footnote, and the numbers of a list, which are no text in HTML.
     wanted = [*less(html_words(article.replace("<sup>", " <sup>")), "1"), "3", "4", "Ada", "Moreno"]
     same_words(shown_words(text_part(workspace, draft)), wanted)
+
+
+def test_the_words_of_a_markdown_sample_are_all_there(workspace: Workspace) -> None:
+    """A README: what a browser shows of it, its front matter's title and dek, and a caption that was a title."""
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.footnote import footnote_plugin
+
+    draft = sample(workspace, "readme.md")
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    footnote_plugin(parser)
+    rendered = parser.render((SAMPLES / "readme.md").read_text("utf-8").split("---\n", 2)[2])
+    wanted = [*html_words(rendered), *words("Reads tide tables and prints them. A. Moreno At half tide")]
+    same_words(uncounted(shown_words(text_part(workspace, draft))), uncounted(wanted))
+
+
+def test_the_words_of_an_arabic_sample_are_all_there(workspace: Workspace) -> None:
+    """Its byline's label is the only one that goes."""
+    draft = sample(workspace, "arabic.html")
+    source = (SAMPLES / "arabic.html").read_text("utf-8").split("<article>")[1]
+    same_words(shown_words(text_part(workspace, draft)), less(html_words(source), "بقلم"))
+
+
+@pytest.mark.parametrize("name", ["feed.rss", "feed.atom"])
+def test_the_words_of_a_feed_are_all_there(workspace: Workspace, name: str) -> None:
+    """Titles and whole texts of its entries, and what the feed says of itself."""
+    draft = sample(workspace, name)
+    said = {
+        "feed.rss": "Harbour & Sea What the water brought Gale & calm The night It blew nine & more. A map Waves over the "
+        "quay New lamp The lamp at the pier’s end is new: 5 < 6 metres. It is red. An entry without a title, and without a "
+        "date. * It has a star. Old news Plain words, café style.",
+        "feed.atom": "Pencil notes One line a day On rulers A ruler is straight until it’s dropped. wood steel & brass "
+        "On erasers We own none.",
+    }
+    same_words(shown_words(text_part(workspace, draft)), words(said[name]))

@@ -61,7 +61,7 @@ def test_killed_again_and_again_nobody_is_mailed_twice(
     """SIGKILL at random moments of a send, now and then of its server too; answers get lost; everyone is accounted for."""
     stage.provider = dialect
     each = 40 if faults == LOST else 120  # people: what goes wrong takes its time
-    prepare(stage.workspace, dialect, count=200 + each * kills, batch=4, port=stage.port)
+    prepare(stage.workspace, dialect, count=200 + each * kills, batch=4, port=stage.port, timeout=1)
     chance, happened = random.Random(part), Counter[str]()
     hostile = ("--hostile", faults, "--hang", "2", "--seed")
     stage.listen(*hostile, str(part))

@@ -88,4 +88,4 @@ def test_a_total_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_figures_can_be_read_by_others(folder: Path) -> None:
     """A file of JSON for each part."""
     note("F", "a b", 1, stories=3)
-    assert json.loads((folder / "F" / "a-b.json").read_text("utf-8"))["stories"] == 3
+    assert json.loads((folder / "F" / "a-b-of-1.json").read_text("utf-8"))["stories"] == 3

@@ -252,7 +252,15 @@ def filled(value: Any, values: list[str], *, name: str = "") -> Any:
     return value
 
 
+class Ready(str):
+    """A value that goes into an address as it is."""
+
+    __slots__ = ()
+
+
 def _encoded(value: str, name: str) -> str:
+    if name == "href" and isinstance(value, Ready):
+        return str(value)
     if name == "href":
         return quote(value, safe="")
     return escape_html(value) if name in {"html", "source"} else value

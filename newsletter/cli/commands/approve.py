@@ -104,8 +104,8 @@ def _describe(what: Matter, slug: str, people: dict[str, int]) -> None:
     """What is to be approved, for a person."""
     from newsletter.delivery import approval as words
 
-    for each in what.versions:
-        output.say(f"{output.style(slug, bold=True)}  {words.quoted(each.subject)}")
+    for subject in dict.fromkeys(each.subject for each in what.versions):
+        output.say(f"{output.style(slug, bold=True)}  {words.quoted(subject)}")
     left_out = ", ".join(f"{count:,} {status}" for status, count in people.items() if status != "active" and count)
     active = f"{people.get('active', 0):,} now"
     output.say(f"  preheader   {words.quoted(what.preheader)}")
@@ -116,7 +116,10 @@ def _describe(what: Matter, slug: str, people: dict[str, int]) -> None:
     output.say(f"  time        {words.moment(what.at)}")
     for each in what.versions:
         text = "" if each.lines is None else f", text {len(each.lines):,} lines"
-        output.say(f"  size        HTML {telling.size(each.html_bytes)}{text}")
+        variant = f"{words.visible(each.key)}: " if each.key else ""
+        output.say(f"  size        {variant}HTML {telling.size(each.html_bytes)}{text}")
+    for condition in what.conditions:
+        output.say(f"  condition   {words.visible(condition)}")
     total = sum(image.bytes for image in what.images)
     output.say(f"  pictures    {len(what.images)}{f', {telling.size(total)} together' if what.images else ''}")
     for image in what.images:

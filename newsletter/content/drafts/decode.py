@@ -40,13 +40,9 @@ _OTHERS = (
     (b"\xff\xd8\xff", "a picture", "Name the text; pictures are taken along with it."),
     (b"GIF8", "a picture", "Name the text; pictures are taken along with it."),
 )
-_FEED = re.compile(
-    r"\s*(?:<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>]*>|<\?[^>]*\?>|\s)*<(?:rss|feed|(?:\w+:)?RDF)\b", re.DOTALL
-)
-_PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype html|html|head|body|article|main|section)\b",
-    re.IGNORECASE | re.DOTALL,
-)
+_BEFORE = re.compile(r"(?:<\?[^>]*>|<!--.*?-->|<!DOCTYPE(?! html)[^>]*>)\s*", re.DOTALL | re.IGNORECASE)
+_FEED = re.compile(r"<(?:rss|feed|(?:\w+:)?RDF)\b")
+_PAGE = re.compile(r"<(?:!doctype html|html|head|body|article|main|section)\b", re.IGNORECASE)
 _TAG = re.compile(r"</(?:p|div|h[1-6]|ul|ol|a|em|strong|b|i|span|table)>", re.IGNORECASE)
 _SIGNS = (
     re.compile(r"^#{1,6} \S", re.MULTILINE),
@@ -133,7 +129,9 @@ def _western(raw: bytes, shown: str, at: int) -> str:
 
 def kind_of(text: str, name: str) -> Kind:
     """What a source is: by what stands in it where that is plain, else by its name, else by its signs."""
-    head = text[:20_000]
+    head = text.lstrip()[:20_000]
+    while before := _BEFORE.match(head):
+        head = head[before.end() :]
     if _FEED.match(head):
         return "feed"
     if _PAGE.match(head):
@@ -141,7 +139,7 @@ def kind_of(text: str, name: str) -> Kind:
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if ending in _ENDINGS:
         return _ENDINGS[ending]
-    if head.lstrip().startswith("<") and len(_TAG.findall(head)) > 1:
+    if head.startswith("<") and len(_TAG.findall(head)) > 1:
         return "html"
     signs = sum(1 for sign in _SIGNS if sign.search(head))
     strong = _SIGNS[4].search(head) or len(_SIGNS[0].findall(head)) > 1

@@ -152,7 +152,7 @@ class _Writer:
         out = ""
         for index, each in enumerate(children):
             following = self._first(children[index + 1]) if index + 1 < len(children) else after
-            piece = self._piece(each, (before + out)[-1:], following)
+            piece = self._piece(each, out[-1:] or before, following)
             if piece.startswith("[") and out.endswith(("!", "^")) and not out.endswith(("\\!", "\\^")):
                 out = f"{out[:-1]}\\{out[-1]}"
             if isinstance(each, Words) and index and isinstance(children[index - 1], Image) and piece.startswith("{"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from newsletter.content.drafts import html
+from newsletter.content.drafts import html, plain
 from newsletter.content.drafts.nouns import Cite, Facts, Heading, Items, Paragraph, Remark, Words
 from newsletter.content.drafts.words import linked
 from newsletter.yamlread import Listed, Mapped, Scalar
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from newsletter.yamlread import Node
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_NESTING = 100
 _DEK = ("dek", "subtitle", "description", "summary", "excerpt", "standfirst")
 _KEYS = ("title", "author", "authors", "lang", "language", "canonical_url", "canonical", *_DEK)
 
@@ -27,11 +28,21 @@ def read(text: str) -> Article:
     from markdown_it import MarkdownIt
     from mdit_py_plugins.footnote import footnote_plugin
 
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": _NESTING}).enable(["table", "strikethrough"])
     footnote_plugin(parser)
     # Addresses of every kind reach the reader of HTML, which names the ones that it leaves out.
     setattr(parser, "validateLink", _any_link)  # noqa: B010 - the parser has no other way
-    article = html.read(parser.render(body), made=True)
+    env: dict[str, Any] = {}
+    try:
+        tokens = parser.parse(body, env)
+    except RecursionError:
+        tokens = []
+    if not tokens or max(token.level for token in tokens) >= _NESTING - 2:
+        # What is nested deeper would be lost.
+        return plain.read(body)._replace(
+            facts=facts, doubts=("This is nested too deep for Markdown: read as plain text.",)
+        )
+    article = html.read(parser.renderer.render(tokens, parser.options, env), made=True)
     blocks = _headed(tuple(_linked(each) for each in article.blocks), facts)
     notes = tuple((label, tuple(map(_linked, inner))) for label, inner in article.notes)
     return article._replace(blocks=(*remarks, *blocks), notes=notes, facts=facts)

@@ -138,12 +138,13 @@ class _Taker:
         Raises ``_Lost`` for one on another server, outside the folder, missing, or of no use in a mail.
         """
         raw, name = self._read(image)
+        if raw in self.names:
+            return self.names[raw]
         try:
             encoded(raw, _WIDEST, None)
         except Unusable as error:
             raise _Lost(f"A picture was left out: {_shown(image.source)} {error}") from None
-        if raw not in self.names:
-            self.names[raw] = self._free(name, raw)
+        self.names[raw] = self._free(name, raw)
         return self.names[raw]
 
     def _read(self, image: Image) -> tuple[bytes, str]:

@@ -41,10 +41,12 @@ _CODE = re.compile(
     r"[{};]\s*$|^\s*(?:\$ |#!|def |class |import |function |</?\w+[^>]*>\s*$)|^\s*\w+\(.*\)\s*$", re.MULTILINE
 )
 _COLUMNS = re.compile(r"\S(?: {3,}|\t)\S")
+_RULED = re.compile(r"[\s|:+-]*-[\s|:+-]*")
 _BAR = re.compile(r"\s*\|\s*")
 _SENTENCE = re.compile(r"[.!?…][’”»'\")]*$")
 _HYPHEN = re.compile(r"\w-$")
 _LONG_LINE, _WRAPPED = 110, 72
+_WIDEST, _LONGEST, _DEEPEST = 12, 40, 6
 
 
 class _Shape(NamedTuple):
@@ -52,6 +54,7 @@ class _Shape(NamedTuple):
 
     wrap: int
     indented: bool
+    depth: int = 0
 
 
 def read(text: str, *, label: str = "") -> Article:
@@ -139,7 +142,8 @@ def _marked_out(group: Sequence[str], shape: _Shape) -> list[Block]:
     if len(group) > 1 and _UNDERLINE.fullmatch(group[1].strip()) and not plainlists.starts(group[0]):
         head = Heading(1 if group[1].strip()[0] == "=" else 2, _inline(group[:1], shape))
         return [head, *(_blocks(group[2:], shape) if group[2:] else [])]
-    if all(line.lstrip().startswith(">") for line in group):
+    if shape.depth < _DEEPEST and all(line.lstrip().startswith(">") for line in group):
+        shape = shape._replace(depth=shape.depth + 1)
         inner = [re.sub(r"^\s*> ?", "", line) for line in group]
         return [Cite(tuple(block for part in _groups(inner) for block in _blocks(part, shape)))]
     return []
@@ -216,14 +220,16 @@ def _wide(before: str, after: str) -> bool:
 
 
 def _table(group: Sequence[str], _: _Shape) -> list[Block]:
-    if len(group) < 2:
+    """A table by tabs or bars; lines with wide gaps only look like one, and stay as they stand."""
+    lines = [line for line in group if not _RULED.fullmatch(line)]
+    if len(lines) < 2:
         return []
-    for cut in (lambda line: line.split("\t"), lambda line: _BAR.split(line.strip().strip("|").strip())):
-        rows = [cut(line) for line in group if not re.fullmatch(r"[\s|:+-]+", line)]
-        wide = len(rows[0]) if rows else 0
-        if 1 < wide <= 12 and len(rows) > 1 and all(len(row) == wide for row in rows) and all(row[0] for row in rows):
-            cells = tuple(tuple(linked((Words(cell.strip()),)) for cell in row) for row in rows)
-            return [Remark("The first line is taken for the head of this table."), Grid(cells, ("",) * wide)]
+    barred = len(lines) < len(group) or all(line.lstrip().startswith("|") for line in lines)
+    rows = [_BAR.split(line.strip().strip("|").strip()) if barred else line.split("\t") for line in lines]
+    wide = len(rows[0])
+    if 1 < wide <= _WIDEST and all(len(row) == wide and row[0] and len(max(row, key=len)) <= _LONGEST for row in rows):
+        cells = tuple(tuple(linked((Words(cell.strip()),)) for cell in row) for row in rows)
+        return [Remark("The first line is taken for the head of this table."), Grid(cells, ("",) * wide)]
     if all(_COLUMNS.search(line.strip()) for line in group):
         return [Remark("These lines look like a table; they are kept as they stand."), Verbatim("\n".join(group))]
     return []

@@ -45,7 +45,9 @@ def recognise(article: Article, *, title: str = "", fallback: str = "", lang: st
     doubts = [*article.doubts]
     if guessed and guessed != lang.lower().partition("-")[0]:
         doubts.append(f"The language was told by the words: lang: {guessed}")
-    found = top.title() if not title else ""
+    found = top.title()
+    if title and found:
+        top.done.append(Heading(1, top.headline))
     top.opening()
     if not (title or found):
         doubts.append("No title was recognised: this one is a name from outside the text.")
@@ -77,6 +79,7 @@ class _Top:
         self.done: list[Block] = []
         self.kicker, self.place, self.date = "", "", ""
         self.dek: Inlines = ()
+        self.headline: Inlines = ()
         self.authors: tuple[str, ...] = ()
         self.sources: list[tuple[str, str]] = []
         self.doubts: list[str] = []
@@ -89,12 +92,12 @@ class _Top:
             and isinstance(first := self.left[0], Paragraph)
             and signs.KICKER.fullmatch(plain(first.children).strip())
         ):
-            self.kicker = plain_of(self._take())
+            self.kicker = _one_line(self._take())
             self._keep()
         if not self.left:
             return ""
         first = self.left[0]
-        text = plain_of(first)
+        text = _one_line(first)
         if isinstance(first, Heading) and not holds(first.children, Image, Mention) and _fits(text):
             if self.loose or first.level == 1 or not self._has_title_below():
                 return self._titled(text)
@@ -106,7 +109,8 @@ class _Top:
         return ""
 
     def _titled(self, text: str) -> str:
-        self._take()
+        first = self._take()
+        self.headline = first.children if isinstance(first, Paragraph | Heading) else ()
         if text.isupper() and len(text) > 12:
             self.doubts.append("The title is in capitals, as in the source.")
         return text
@@ -117,7 +121,8 @@ class _Top:
     def _title_behind(self) -> str:
         """A first-level heading that stands behind a picture or a line or two."""
         for index, block in enumerate(self.left[:4]):
-            if isinstance(block, Heading) and block.level == 1 and _fits(text := plain_of(block)):
+            if isinstance(block, Heading) and block.level == 1 and _fits(text := _one_line(block)):
+                self.headline = block.children
                 self.done += [Remark("This stood above the title."), *self.left[:index]]
                 del self.left[: index + 1]
                 return text
@@ -178,9 +183,9 @@ class _Top:
             # A second heading right below the headline, with text behind it, that is not the first section's.
             follows = len(self.left) > 1 and isinstance(self.left[1], Paragraph)
             alone = not any(isinstance(b, Heading) and b.level == first.level for b in self.left[1:])
-            if not follows or not alone or first.level < 2 or not signs.END.search(plain_of(first)):
+            if not follows or not alone or first.level < 2 or not signs.END.search(_one_line(first)):
                 return False
-            children, text = first.children, plain_of(first)
+            children, text = first.children, _one_line(first)
         if (
             self.dek
             or self.authors
@@ -199,7 +204,7 @@ class _Top:
         if line and not (same or whole or before):
             self.doubts.append("The line below the title was taken for the dek.")
         if not (same or whole or before or line):
-            if self.loose and len(text) < 160 and len(plain_of(self.left[1])) > 1.5 * len(text):
+            if self.loose and len(text) < 160 and len(_one_line(self.left[1])) > 1.5 * len(text):
                 self.done.append(
                     Remark("Is this the dek? Then write it behind `dek:` in the front matter, and delete it here.")
                 )
@@ -233,10 +238,10 @@ class _Top:
 
 
 def _is_byline(block: Block) -> bool:
-    return isinstance(block, Paragraph) and signs.BYLINE.fullmatch(plain_of(block)) is not None
+    return isinstance(block, Paragraph) and signs.BYLINE.fullmatch(_one_line(block)) is not None
 
 
-def plain_of(block: Block) -> str:
+def _one_line(block: Block) -> str:
     return " ".join(plain(block.children).split()) if isinstance(block, Paragraph | Heading) else ""
 
 

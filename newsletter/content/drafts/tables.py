@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     Inner = Callable[[Element], Blocks]
 
+_ROWS = frozenset({"tr"})
+_FRAME = {
+    "table": frozenset({"caption", "thead", "tbody", "tfoot", "tr"}),
+    **dict.fromkeys(("thead", "tbody", "tfoot"), _ROWS),
+    "tr": frozenset({"td", "th"}),
+}
 _WIDEST = 12
 _MOST = 100
 
@@ -21,6 +27,11 @@ _MOST = 100
 def read(element: Element, inner: Inner) -> list[Block]:
     """The blocks of a table; its caption stands above it."""
     caption = [block for each in element.find("caption")[:1] for block in inner(each)]
+    if _strays(element):
+        # Only where tables are nested so deep that the tree was made flat.
+        holder = Element("div", {})
+        holder.children = element.children
+        return list(inner(holder))
     rows = _rows(element)
     cells = [[(cell, inner(cell)) for cell in row] for row in rows]
     layout = element.get("role") in {"presentation", "none"} or element.find("table")
@@ -36,6 +47,17 @@ def read(element: Element, inner: Inner) -> list[Block]:
         remarks.append(Remark("In the source a cell of this table reaches over several rows."))
     empty: tuple[Inlines, ...] = ((),) * wide
     return [*caption, *remarks, Grid(tuple(grid) if headed else (empty, *grid), aligns)]
+
+
+def _strays(element: Element) -> bool:
+    """Whether something stands in the frame of a table that is in none of its cells."""
+    for child in element.children:
+        if isinstance(child, str):
+            if child.strip():
+                return True
+        elif child.tag not in _FRAME[element.tag] or (child.tag in _FRAME and _strays(child)):
+            return True
+    return False
 
 
 def _rows(element: Element) -> list[list[Element]]:

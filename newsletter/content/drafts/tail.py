@@ -52,13 +52,17 @@ def texts(blocks: Blocks) -> Iterator[str]:
 def heads(blocks: Blocks) -> Blocks:
     """Short lines without a full stop between paragraphs become headings."""
     done: list[Block] = []
-    for index, block in enumerate(blocks):
-        before = next((b for b in reversed(done) if not isinstance(b, Remark)), None)
-        after = next((b for b in blocks[index + 1 :] if not isinstance(b, Remark)), None)
-        if isinstance(block, Paragraph) and _is_head(block.children, before, after):
-            done.append(Heading(2, block.children))
-        else:
+    before: Block | None = None
+    told = [block for block in blocks if not isinstance(block, Remark)]
+    following = iter([*told[1:], None])
+    for block in blocks:
+        if isinstance(block, Remark):
             done.append(block)
+            continue
+        after = next(following)
+        head = isinstance(block, Paragraph) and _is_head(block.children, before, after)
+        before = Heading(2, block.children) if head and isinstance(block, Paragraph) else block
+        done.append(before)
     return tuple(done)
 
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from newsletter.content.drafts.escape import clean
+from newsletter.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,12 @@ _VOID = frozenset({
     "area", "base", "br", "col", "embed", "frame", "hr", "img", "input", "link", "meta", "param", "source", "wbr",
 })  # fmt: skip
 _RAW = frozenset({"script", "style", "iframe", "noscript"})
-_DEEPEST = 100
+_DEEPEST, _TOO_DEEP = 100, 3000
+# Those that HTML closes by itself are often left open, and stand beside each other.
+_NESTING = re.compile(
+    r"<(/?)(?!(?:p|li|td|th|tr|tbody|thead|tfoot|dt|dd|option|br|hr|img|input|meta|link|col|wbr|source|area|base|embed)\b)"
+    r"[a-z][^<>]*(?<!/)>", re.IGNORECASE,
+)  # fmt: skip
 
 Node: TypeAlias = Union[str, "Element"]
 
@@ -73,6 +79,17 @@ class Element:
     def find(self, *tags: str) -> list[Element]:
         """The elements in it with one of these tags."""
         return [each for each in self.all() if each.tag in tags and each is not self]
+
+    def take_out(self, wanted: Element) -> None:
+        """Remove an element from wherever it stands in this one."""
+        for each in self.all():
+            each.children = [child for child in each.children if child is not wanted]
+
+    def as_is(self) -> str:
+        """Its characters with every space and line."""
+        return "".join(
+            child if isinstance(child, str) else "\n" if child.tag == "br" else child.as_is() for child in self.children
+        )
 
     def text(self) -> str:
         """Its words, without those of what is dropped."""
@@ -126,10 +143,22 @@ class _Builder(HTMLParser):
             self.stack[-1].children.append(clean(data))
 
 
+def _depth(html: str) -> int:
+    """How deep tags may stand in each other: the parser takes a minute for what is deeper than any page."""
+    depth = deepest = 0
+    for found in _NESTING.finditer(html):
+        depth = max(0, depth - 1) if found[1] else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def parse(html: str) -> Element:
     """The tree of a page or a piece of one; ``<html>``, ``<head>`` and ``<body>`` themselves are not in it."""
     import nh3
 
+    if _depth(html) > _TOO_DEEP:
+        message = f"the tags of this HTML stand more than {_TOO_DEEP:,} deep in each other"
+        raise BadInput(message, hint="Save the article alone: a reader view, or copied into a new document.")
     clean = nh3.clean(
         # A new line that opens <pre> is no part of it; the parser takes one off, and so would the second one.
         re.sub(r"(<pre\b[^>]*>)(?=\n)", "\\1\n", html, flags=re.IGNORECASE),

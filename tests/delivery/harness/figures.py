@@ -54,7 +54,7 @@ def note(layer: str, part: str, of: int, **figures: Any) -> None:
     folder = FOLDER / layer
     folder.mkdir(parents=True, exist_ok=True)
     data = {"run": RUN, "of": of, "at": dt.datetime.now(dt.UTC).isoformat(), **figures}
-    (folder / f"{part.replace(' ', '-')}.json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+    (folder / f"{part.replace(' ', '-')}-of-{of}.json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
 
 
 class Kept(NamedTuple):

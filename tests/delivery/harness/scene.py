@@ -54,13 +54,17 @@ def workspace_in(folder: Path) -> Workspace:
     return made
 
 
-def prepare(
-    workspace: Workspace, provider: str, *, count: int, batch: int, port: int = 0, per_second: int = 100
-) -> None:
-    """A workspace with an issue and ``count`` people, that sends through ``provider``, so many calls a second."""
+def prepare(workspace: Workspace, provider: str, *, count: int, batch: int, **account: int) -> None:
+    """A workspace with an issue and ``count`` people, that sends through ``provider``.
+
+    Of a server's ``account``: its ``port``, how many calls ``per_second``, and after how many seconds a call is given
+    up, its ``timeout``: less than a lost answer takes, or so much that no busy machine is taken for a lost answer.
+    """
     text = f"{CONFIGURATION}public_url: https://localhost:9\nsend:\n  workers: 2\n  batch: {batch}\n"
     if provider != "outbox":
-        text += f"provider: {provider}\n{provider}:\n  base_url: http://127.0.0.1:{port}\n  timeout: 1\n  per_second: {per_second}\n"
+        port, pace, timeout = account["port"], account.get("per_second", 100), account.get("timeout", 60)
+        text += f"provider: {provider}\n{provider}:\n  base_url: http://127.0.0.1:{port}\n"
+        text += f"  timeout: {timeout}\n  per_second: {pace}\n"
     workspace.write("newsletter.yaml", text)
     workspace.issue("Hello {{ first_name | default('there') }}.\n")
     rows = "".join(f"p{n}@example.com,P{n}\n" for n in range(1, count + 1))
