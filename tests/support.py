@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from newsletter.config import Config, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from newsletter.store.database import Database, Session
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-made-for-tests-only"
@@ -119,3 +121,25 @@ def listening(workspace: Workspace) -> Iterator[str]:
         running.send_signal(signal.SIGTERM)
         running.stdout.close()
         assert running.wait(timeout=20) == 0
+
+
+def before_statements(database: Database, act: Callable[[str], object]) -> None:
+    """Call ``act`` with the text of every statement that is about to run, those that begin and end a write included."""
+    from sqlalchemy import event
+
+    pooled = database._pooled
+
+    @contextlib.contextmanager
+    def told() -> Iterator[Session]:
+        with pooled() as session:
+            run = type(session)._run
+
+            def telling(statement: str) -> Any:
+                act(statement)
+                return run(session, statement)
+
+            session._run = telling  # type: ignore[method-assign]
+            yield session
+
+    database._pooled = told  # type: ignore[method-assign]
+    event.listen(database._engine, "before_cursor_execute", lambda _c, _u, sql, *_: act(sql))

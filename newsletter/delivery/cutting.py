@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 1_000
 
-_ROOM = 16_000
+_LITTLE, _ROOM = 2_000, 16_000
 """KiB of pages: people are frozen in the order of their numbers, and their batches are all over an index meanwhile."""
 
 _temporary = MetaData()
@@ -105,9 +105,10 @@ def ready(database: Database, terms: Terms, issue_id: str, kind: str) -> Iterato
     if not terms.staged:
         yield
         return
-    with database.kept(cache=_ROOM):
-        with database.read() as connection:
+    with database.kept(cache=_LITTLE) as session:
+        with session.read() as connection:
             _draw(connection, issue_id, kind)
+        session.allow(_ROOM)
         yield
 
 

@@ -76,10 +76,10 @@ class Mortal(Database):
             yield session
 
     @contextlib.contextmanager
-    def kept(self, *, cache: int) -> Iterator[None]:
+    def kept(self, *, cache: int) -> Iterator[Session]:
         """As the database within; deaths fall in its writes all the same."""
-        with self._lasting.kept(cache=cache):
-            yield
+        with self._lasting.kept(cache=cache) as session:
+            yield session
 
     def compact(self) -> None:
         """As the database within."""

@@ -230,7 +230,8 @@ def _value(name: str, value: str) -> str:
         value = _BARE_ZERO.sub("0px", value)
     elif name in _URLS and not value.isascii():
         value = marks.in_url(value)
-    return _attribute(value, spoken=name in _SPOKEN) if _SPECIAL.search(value) else value
+    spoken = name in _SPOKEN
+    return _attribute(value, spoken=spoken) if spoken or _SPECIAL.search(value) else value
 
 
 def _attribute(value: str, *, spoken: bool = False) -> str:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 from sqlalchemy.exc import DBAPIError
@@ -43,6 +43,7 @@ class Session:
         self._path = path
         self._turn = turn
         self._schema = schema
+        self._driver: Any = connection.connection.dbapi_connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -76,26 +77,32 @@ class Session:
     @contextlib.contextmanager
     def _synchronous(self, *, durable: bool) -> Iterator[None]:
         """Whether commits in the block wait for the disk (https://www.sqlite.org/pragma.html#pragma_synchronous)."""
-        cursor = self._connection.connection.cursor()
-        if durable or cursor.execute("PRAGMA synchronous").fetchone() != (_FULL,):
+        if durable or self._run("PRAGMA synchronous").fetchone() != (_FULL,):
             yield
             return
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        self._run("PRAGMA synchronous=NORMAL")
         try:
             yield
         finally:
-            cursor.execute("PRAGMA synchronous=FULL")
+            self._run("PRAGMA synchronous=FULL")
 
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
         with translated(self._path):
-            self._connection.exec_driver_sql(begin)
+            self._run(begin)
             try:
                 migrate.check_still(self._connection, self._schema)
                 yield self._connection
-                self._connection.exec_driver_sql("COMMIT")
+                self._run("COMMIT")
             finally:
-                self._connection.rollback()
+                if self._driver.in_transaction:
+                    self._driver.rollback()
+                if self._connection.in_transaction():
+                    self._connection.rollback()
+
+    def _run(self, statement: str) -> Any:
+        """What every transaction needs, without SQLAlchemy, whose way there takes longer than what is done."""
+        return self._driver.execute(statement)
 
 
 class Database:
@@ -134,7 +141,7 @@ class Database:
             yield session
 
     @contextlib.contextmanager
-    def kept(self, *, cache: int) -> Iterator[None]:
+    def kept(self, *, cache: int) -> Iterator[Session]:
         """Give all transactions of this thread one connection for the block; what one leaves in temporary tables stays.
 
         It may hold ``cache`` KiB of pages, and is closed at the end.
@@ -143,7 +150,7 @@ class Database:
             session.allow(cache)
             self._kept.session = session
             try:
-                yield
+                yield session
             finally:
                 self._kept.session = None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from audience.helpers_audience import NOW, dump, erase, everyone, imported, secret, statuses, write_list
-from sqlalchemy import event, select
+from sqlalchemy import select
+from support import before_statements
 
 from newsletter.audience import erased, erasing, listing, people
 from newsletter.audience.erased import no_secret
@@ -92,14 +93,14 @@ def test_who_is_erased_while_a_list_is_read_stays_away(first: bool, database: Da
         erase(database, "eve@example.org")
     done: list[str] = []
 
-    def leave(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    def leave(statement: str) -> None:
         if statement == "BEGIN IMMEDIATE" and not done:
             done.append(statement)
             other = open_database(database.path)
             erase(other, "ada@example.org")
             other.close()
 
-    event.listen(database._engine, "before_cursor_execute", leave)
+    before_statements(database, leave)
     plan = imported(database, path).plan
     assert (plan.new, dict(plan.suppressed)) == (1, {"erased": 1})
     assert "Ada@example.org" not in everyone(database)

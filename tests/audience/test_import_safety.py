@@ -8,11 +8,12 @@ import shutil
 import signal
 import sqlite3
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from audience.helpers_audience import NOW, dump, everyone, imported, statuses, write_list
-from sqlalchemy import event
+from support import before_statements
 
 from newsletter.audience import people
 from newsletter.errors import TryLater, Unwritable
@@ -35,14 +36,8 @@ def _import(database: Database, path: Path, skip: Path | None = None) -> None:
 
 def _before_statement(database: Database, act: Callable[[int, str], None]) -> None:
     """Call ``act`` with the number and the text of every statement that is about to run."""
-    count = 0
-
-    def hook(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        nonlocal count
-        count += 1
-        act(count, statement)
-
-    event.listen(database._engine, "before_cursor_execute", hook)
+    numbers = count(1)
+    before_statements(database, lambda statement: act(next(numbers), statement))
 
 
 def _in_a_child(work: Callable[[], None]) -> int:

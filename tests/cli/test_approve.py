@@ -209,8 +209,10 @@ def edit_theme(workspace: Workspace) -> None:
     """A theme of the workspace's own, ten pixels narrower."""
     theme = workspace.root / "templates" / "default"
     shutil.copytree(ROOT / "templates" / "default", theme)
-    layout = theme / "layout.mjml.j2"
-    layout.write_text(layout.read_text("utf-8").replace('width="600px"', 'width="590px"', 1), "utf-8")
+    settings = theme / "theme.yaml"
+    before = settings.read_text("utf-8")
+    settings.write_text(before.replace("  page: 600", "  page: 590"), "utf-8")
+    assert settings.read_text("utf-8") != before
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def workspace_for(root: Path, provider: str, base_url: str) -> Workspace:
         "resend": f"resend:\n  base_url: {base_url}\n  per_second: 1000\n",
     }[provider]
     public = "public_url: https://letters.nowhere.invalid\n"
-    made.write("newsletter.yaml", f"{CONFIGURATION}{public}provider: {provider}\nsending:\n  batch: 2\n{settings}")
+    made.write("newsletter.yaml", f"{CONFIGURATION}{public}provider: {provider}\nsend:\n  batch: 2\n{settings}")
     made.write(".env", f"NEWSLETTER_SECRET={SECRET}\n")
     made.write("people.csv", PEOPLE)
     made.issue(BODY, subject='For {{ first_name | default("you") }}')
@@ -149,7 +149,7 @@ def test_the_plan_says_how_many_get_which(sent: dict[str, Any]) -> None:
         "plan-pro+points-from-100+plan-in-team-free-or-no-first_name": 0,
     }
     assert planned["left_out"] == {"cannot be rendered": 1}
-    assert planned["batches"] == 6
+    assert planned["batches"] == 5
     assert "site is no address for a link" in planned["failing"][0]["reason"]
 
 

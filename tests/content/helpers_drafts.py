@@ -76,7 +76,7 @@ def text_part(workspace: Workspace, made: Imported) -> str:
     edition = wiring.edition(config, made.path.parent)
     values = [without_reader(field, edition.lang, config.link_base) for field in edition.fields]
     text = join(edition.variants[0].text, values)
-    shown = text.split("/v/example\n", 1)[1].split("-" * 72, 1)[0]
+    shown = text.split("/v/example\n", 1)[1].rsplit("-" * 72, 1)[0]
     day = r"\s+".join(map(re.escape, dates.shown(edition.date.date(), edition.lang).split()))
     return shown if made.draft.date else re.sub(day, " ", shown, count=1)
 

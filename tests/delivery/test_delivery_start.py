@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from delivery.fakes_delivery import Crash, Fake, Mortal, Points, Truth
 from delivery.helpers_delivery import LINKS, NOW, Clock, begin, edition, people, wish, work_on
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
+from support import before_statements
 
 from newsletter.delivery import claims, cutting, desk, freeze, owners, rate, start, work
 from newsletter.errors import Blocked
@@ -58,9 +59,10 @@ def test_a_send_is_made_whole_or_not_at_all(ledger_db: Database, clock: Clock, t
     people(ledger_db, 10)
     fake = Fake(truth, now=clock.now)
     statements: list[str] = []
-    event.listen(ledger_db._engine, "before_cursor_execute", lambda _c, _u, sql, *_: statements.append(sql))
+    mortal = Mortal(ledger_db, Points(at))
+    before_statements(mortal, statements.append)
     with pytest.raises(Crash):
-        start.create(Mortal(ledger_db, Points(at)), wish(fake), NOW)
+        start.create(mortal, wish(fake), NOW)
     assert statements.count("BEGIN IMMEDIATE") == 1
     assert statements.count("COMMIT") == at - 1
     with ledger_db.read() as connection:

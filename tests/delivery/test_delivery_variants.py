@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from delivery.fakes_delivery import Fake, Truth
 from delivery.helpers_delivery import LINKS, MASTHEAD, NOW, Clock, begin, edition, row, wish, work_on
+from delivery.ledgers import Ledgers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
-from newsletter.delivery import approval, approvalfile, cutting, freeze, invariants, plan, schedule
+from newsletter.delivery import approval, approvalfile, cutting, freeze, invariants, plan, schedule, start
 from newsletter.delivery.personalise import Writer
 from newsletter.delivery.terms import Terms
 from newsletter.model import Choice, Condition, Edition, Field, Filter, Place, Slot, Template, Variant
@@ -24,7 +27,6 @@ from newsletter.store.tables import batch, content, delivery, person, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from newsletter.delivery.ledger import Send
     from newsletter.store.database import Database
@@ -123,9 +125,8 @@ def test_stages_keep_their_draw(new_ledger: Callable[[str], Database], outbox: O
     database = new_ledger("with")
     wanted = crowd(database)
     plain = begin(database, outbox, terms=terms, kind="again")
-    with database.write() as connection:
-        connection.execute(update(send).values(state="cancelled"))
-    made = begin(database, outbox, made=several(), terms=terms, kind="again", batch=3)
+    wished = wish(outbox, several(), terms=terms, kind="again", batch=3)
+    made = start.create(database, wished, NOW, after=plain.id)
     assert made.id != plain.id
     assert first(made, database) == first(plain, database)
     assert len(first(made, database)) == 10
@@ -188,7 +189,7 @@ WORDS = st.sampled_from(["pro", "Kiel", "", "5", '"', "\\", "é", "5.0", "2026-0
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.dictionaries(NAMES, WORDS, max_size=3), min_size=1, max_size=25), st.integers(1, 9))
 def test_the_database_and_the_program_agree_on_everybodys_variant(
-    new_ledger: Callable[[str], Database], crowd_: list[dict[str, str]], size: int
+    empty_ledger: Path, crowd_: list[dict[str, str]], size: int
 ) -> None:
     """Whatever stands in the values, and however the batches fall."""
     choices = (
@@ -197,14 +198,17 @@ def test_the_database_and_the_program_agree_on_everybodys_variant(
     )
     keys = ("others", "a", "a+b", "c", "a+c", "a+b+c")
     made = several(variants=tuple(map(mail, keys)), choices=choices)
-    database = new_ledger(f"any-{len(list(new_ledger._folder.glob('*')))}")  # type: ignore[attr-defined]
     rows = [row(f"x{number}@example.com", values) for number, values in enumerate(crowd_)]
-    with database.write() as connection:
-        connection.execute(insert(person), rows)
     provider = Fake(Truth(), now=lambda: NOW)
-    begun = begin(database, provider, made=made, batch=size)
+    with tempfile.TemporaryDirectory() as folder:
+        ledgers = Ledgers(Path(folder), empty_ledger)
+        database = ledgers("any")
+        with database.write() as connection:
+            connection.execute(insert(person), rows)
+        found = frozen_for(database, begin(database, provider, made=made, batch=size))
+        ledgers.close()
     frozen = wish(provider, made).frozen
-    assert frozen_for(database, begun) == {
+    assert found == {
         number: frozen.key_of(f"x{number - 1}@example.com", values) for number, values in enumerate(crowd_, 1)
     }
 

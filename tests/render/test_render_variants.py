@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +45,9 @@ from newsletter.model import (
 from newsletter.personal import join
 from newsletter.render.showing import shown
 from newsletter.render.variants import MOST, choices, combinations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def is_(name: str, *texts: str) -> Condition:
@@ -211,7 +216,7 @@ def test_there_is_somebody_for_every_variant(blocks: list[Block]) -> None:
     assert len(decided) == len(combinations(found, made))
 
 
-def _decisions(found: tuple[Choice, ...], person: dict[str, str]) -> list[bool]:
+def _decisions(found: tuple[Choice, ...], person: Mapping[str, str]) -> list[bool]:
     """What is decided on the way through the parts that show."""
     made: list[bool] = []
     for each in found:

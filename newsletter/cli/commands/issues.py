@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 @command()
-@click.argument("title", required=False, default="")
+@click.argument("title", required=False)
 @click.option("--from", "source", metavar="FILE", help="Make it of this text, Markdown, HTML or feed; - reads it.")
 @click.option("--as", "kind", type=click.Choice(["text", "markdown", "html", "feed"]), help="What FILE is.")
 @click.option("--encoding", metavar="NAME", default="", help="How FILE is encoded, where it is not UTF-8.")
 @click.option("--pick", metavar="1,3-5", default="", help="Of a feed: these entries, or all.")
 @click.option("--since", metavar="DATE", default="", help="Of a feed: the entries from this day on.")
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Of a feed: at most so many.")
-def new(call: Call, title: str, **wanted: Any) -> None:
+def new(call: Call, title: str | None, **wanted: Any) -> None:
     """Draft an issue: a dated folder with an index.md that explains itself.
 
     With --from it is made of a text you have. Title, dek, byline, dateline, notes, section heads, pictures with
@@ -53,7 +53,7 @@ def new(call: Call, title: str, **wanted: Any) -> None:
     if wanted["source"]:
         from newsletter.cli import drafting
 
-        made, kind = drafting.import_draft(config, drafting.Wanted(title=title, **wanted))
+        made, kind = drafting.import_draft(config, drafting.Wanted(title=title or "", **wanted))
         if call.json:
             output.emit(drafting.as_data(made, kind))
         else:
@@ -62,7 +62,7 @@ def new(call: Call, title: str, **wanted: Any) -> None:
     if given := [name for name, value in wanted.items() if value]:
         name = "as" if given[0] == "kind" else given[0]
         raise WrongUsage(f"--{name} goes with --from", hint="For example: newsletter new --from article.txt")
-    if not title:
+    if title is None:
         raise WrongUsage("an issue needs a title", hint='For example: newsletter new "The tide tables"')
     path = draft(config, title, today=dt.datetime.now(config.timezone).date(), token=os.urandom(6).hex())
     if call.json:

@@ -82,10 +82,13 @@ def address(href: str) -> str:
 # -- inline content ---------------------------------------------------------------------
 
 
-def tidy(children: Inlines) -> Inlines:
-    """Running text with neighbours of a kind made one, breaks outside of styles at their ends, and nothing empty."""
+def tidy(children: Inlines, styles: tuple[str, ...] = ()) -> Inlines:
+    """Running text with neighbours of a kind made one, breaks outside of styles at their ends, and nothing empty.
+
+    ``styles`` are those around it, which mean nothing a second time.
+    """
     done: list[Inline] = []
-    for each in (part for child in children for part in _hoisted(child)):
+    for each in (part for child in children for part in _hoisted(child, styles)):
         last = done[-1] if done else None
         if isinstance(each, Words) and isinstance(last, Words):
             done[-1] = Words(last.text + each.text)
@@ -96,11 +99,13 @@ def tidy(children: Inlines) -> Inlines:
     return tuple(done)
 
 
-def _hoisted(each: Inline) -> Inlines:
+def _hoisted(each: Inline, styles: tuple[str, ...]) -> Inlines:
     """A style or link with the breaks at its ends before and behind it; nothing when nothing is in it."""
     if not isinstance(each, Styled | Link):
         return (each,)
-    inner = tidy(each.children)
+    if isinstance(each, Styled) and each.style in styles:
+        return tidy(each.children, styles)
+    inner = tidy(each.children, (*styles, each.style) if isinstance(each, Styled) else styles)
     core = trimmed(inner, Break)
     start = next((index for index, one in enumerate(inner) if not isinstance(one, Break)), len(inner))
     return (*inner[:start], *((each._replace(children=core),) if core else ()), *inner[start + len(core) :])
@@ -138,6 +143,7 @@ def _is_space(each: Inline) -> bool:
 class _Writer:
     def __init__(self, *, single: bool, cell: bool) -> None:
         self.single, self.cell = single, cell
+        self.open: list[str] = []
         self._kinds: Mapping[type, Callable[[Any], str]] = {
             Words: lambda each: self._bars(literal(each.text)),
             Code: lambda each: self._code(each.text),
@@ -152,7 +158,7 @@ class _Writer:
         out = ""
         for index, each in enumerate(children):
             following = self._first(children[index + 1]) if index + 1 < len(children) else after
-            piece = self._piece(each, out[-1:] or before, following)
+            piece = self._piece(each, _last(out) or before, following)
             if piece.startswith("[") and out.endswith(("!", "^")) and not out.endswith(("\\!", "\\^")):
                 out = f"{out[:-1]}\\{out[-1]}"
             if isinstance(each, Words) and index and isinstance(children[index - 1], Image) and piece.startswith("{"):
@@ -167,7 +173,8 @@ class _Writer:
     def _first(self, following: Inline) -> str:
         """The first character that a neighbour is written with, as far as emphasis asks."""
         if isinstance(following, Words):
-            return literal(following.text)[:1]
+            text = literal(following.text)
+            return "x" if text.startswith("\\{{") else text[:1]
         return " " if isinstance(following, Break) else "*"
 
     def _piece(self, each: Inline, before: str, after: str) -> str:
@@ -197,13 +204,17 @@ class _Writer:
 
     def _styled(self, each: Styled, before: str, after: str) -> str:
         mark = _MARKS.get(each.style)
+        self.open.append(each.style)
         inner = self.text(each.children, "*" if mark else ">", "*" if mark else "<")
+        self.open.pop()
         core = inner.strip(" ")
         if not core:
             return inner
         lead, trail = inner[: len(inner) - len(inner.lstrip(" "))], inner[len(inner.rstrip(" ")) :]
         before, after = lead[-1:] or before, trail[:1] or after
-        if mark and "\n" not in core and _opens(before, core) and _opens(after, core[::-1]):
+        # Stars within stars, or within tags, could close each other: there they must stand between spaces.
+        plain_ = not self.open or (before + after == "  " and core[0].isalnum() and core[-1].isalnum())
+        if mark and plain_ and "\n" not in core and _opens(before, core) and _opens(after, core[::-1]):
             return f"{lead}{mark}{core}{mark}{trail}"
         return f"{lead}<{each.style}>{core}</{each.style}>{trail}"
 
@@ -231,6 +242,11 @@ def _opens(outer: str, core: str) -> bool:
         return True
     # Versions of the specification differ on symbols: they count where they hinder, not where they help.
     return unicodedata.category(outer)[0] == "P"
+
+
+def _last(text: str) -> str:
+    """The last character as the parser sees it: braces have been lifted out by then, and left a letter."""
+    return "x" if text.endswith("{{") else text[-1:]
 
 
 def _punctuation(char: str) -> bool:

@@ -139,7 +139,7 @@ def _marked_out(group: Sequence[str], shape: _Shape) -> list[Block]:
     """Lines across, underlined headings, and quotations as mail marks them."""
     if len(group) == 1 and _RULE.fullmatch(group[0].strip()):
         return [Rule()]
-    if len(group) > 1 and _UNDERLINE.fullmatch(group[1].strip()) and not plainlists.starts(group[0]):
+    if len(group) > 1 and _underlined(group[0], group[1].strip()):
         head = Heading(1 if group[1].strip()[0] == "=" else 2, _inline(group[:1], shape))
         return [head, *(_blocks(group[2:], shape) if group[2:] else [])]
     if shape.depth < _DEEPEST and all(line.lstrip().startswith(">") for line in group):
@@ -147,6 +147,11 @@ def _marked_out(group: Sequence[str], shape: _Shape) -> list[Block]:
         inner = [re.sub(r"^\s*> ?", "", line) for line in group]
         return [Cite(tuple(block for part in _groups(inner) for block in _blocks(part, shape)))]
     return []
+
+
+def _underlined(line: str, below: str) -> bool:
+    """Whether a row of dashes is about as long as the line above it: a shorter one is a dash that was wrapped."""
+    return _UNDERLINE.fullmatch(below) is not None and 2 * len(below) >= len(line) and not plainlists.starts(line)
 
 
 def _list(group: Sequence[str], shape: _Shape) -> list[Block]:
