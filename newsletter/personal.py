@@ -10,6 +10,7 @@ between the static parts, escaped for where they stand. A value is never compile
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -151,6 +152,7 @@ def _plural(value: str, name: str, args: Sequence[str], lang: str) -> str:
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 
 
+@functools.lru_cache(256)
 def plural_forms(lang: str, given: int = 0) -> tuple[str, ...]:
     """The CLDR plural categories that a language's words are given for: those of everyday whole numbers.
 

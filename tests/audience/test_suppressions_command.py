@@ -80,7 +80,7 @@ def _pull(
     clock = clock or Clock()
     monkeypatch.chdir(workspace.root)
     monkeypatch.setattr(wiring, "provider", lambda _config: fake)
-    monkeypatch.setattr(desk, "tools", lambda _stop, tell: dataclasses.replace(clock.tools(), tell=tell))
+    monkeypatch.setattr(desk, "tools", lambda _stop, tell, _busy: dataclasses.replace(clock.tools(), tell=tell))
     code = app.run(["suppressions", "pull", *argv])
     assert fake.closed
     return code

@@ -138,8 +138,8 @@ BODIES = {
     "field in a host": ("[a](https://www.{{ x }}.org/a)\n", "6:17", "scheme or host"),
     "field in a button's host": ('::: button {href="https://{{ x }}/"}\nGo\n:::\n', "6:27", "scheme or host"),
     "script": ("[a](javascript:alert(1))\n", "6:1", "javascript:"),
-    "unknown mjml": ("::: mjml\n<mj-section><mj-column><mj-txt>a</mj-txt></mj-column></mj-section>\n:::\n", "7:1", "mj-txt"),
-    "open mjml": ("::: mjml\n<mj-section>\n:::\n", "8:1", "<mj-section> is opened on line 7"),
+    "unknown mjml": ("::: mjml\n<mj-section><mj-column><mj-txt>a</mj-txt></mj-column></mj-section>\n:::\n", "7:24", "mj-txt"),
+    "open mjml": ("::: mjml\n<mj-section>\n:::\n", "8:3", "<mj-section> is opened on line 7"),
     "text in mjml": ("::: mjml\nhello\n:::\n", "7:1", "text cannot stand outside"),
     "mj-include": ('::: mjml\n<mj-include path="/etc/passwd"/>\n:::\n', "7:1", "mj-include"),
 }  # fmt: skip

@@ -300,7 +300,8 @@ def test_every_key_must_be_there_and_of_its_type(tmp_path: Path, key: str) -> No
     ("change", "words"),
     [
         (lambda read: read.update(more=1), "unknown key “more”"),
-        (lambda read: read.update(version=2), "a newer newsletter"),
+        (lambda read: read.update(version=3), "a newer newsletter"),
+        (lambda read: read.update(version=2), "the file lacks “conditions”"),
         (lambda read: read.update(version=0), "no version 0"),
         (lambda read: read.update(at="2026-12-01T08:00:00"), "“at” is not a time with its offset"),
         (lambda read: read.update(approved_at="yesterday"), "“approved_at” is not a time"),

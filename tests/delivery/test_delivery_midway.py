@@ -33,10 +33,10 @@ def narrower(scene: Scene) -> None:
     """A theme of the workspace's own, ten pixels narrower."""
     theme = scene.workspace.root / "templates" / "default"
     shutil.copytree(ROOT / "templates" / "default", theme)
-    layout = theme / "layout.mjml.j2"
-    text = layout.read_text("utf-8")
-    assert 'width="600px"' in text
-    layout.write_text(text.replace('width="600px"', 'width="590px"'), "utf-8")
+    settings = theme / "theme.yaml"
+    before = settings.read_text("utf-8")
+    assert "  page: 600" in before
+    settings.write_text(before.replace("  page: 600", "  page: 590"), "utf-8")
 
 
 def reworded(scene: Scene) -> None:
